@@ -1,7 +1,7 @@
 //! The fleet that keeps a service's SLO: the simulator finds what a replica takes, the ledger what
 //! the fleet costs.
 //!
-//! The highest rate of a replica is found by bisection over simulated runs (`serving::capacity`);
+//! The highest rate of a replica is found on a grid of simulated rates (`serving::capacity`);
 //! the fleet is ceil(peak / (rate x target utilisation)) + redundancy. The interval of both comes
 //! from the back-test: a latency that is off by a factor is one whose bound is off by it, so the
 //! search is repeated with bounds that are tighter and looser by the 80 % interval of the latency
@@ -10,6 +10,7 @@
 
 mod datasheet;
 mod fit;
+mod group;
 mod networks;
 mod played;
 mod watched;
@@ -24,7 +25,8 @@ use flopcast_core::provenance::Traced;
 use flopcast_core::quantity::{Measure, Ratio, RequestRate, Time, text};
 use flopcast_core::serving::calibration::{Calibration, Regime};
 use flopcast_core::serving::capacity::{
-    Fleet, HighestRate, Limit, Objective, Search, Slo, fleet, highest_rate, in_balance,
+    Fleet, HighestRate, Limit, Near, Objective, Search, Slo, crossing, fleet, highest_rate,
+    in_balance,
 };
 use flopcast_core::serving::closed_form::Latency;
 use flopcast_core::serving::instance::{Engines, Instances};
@@ -35,6 +37,8 @@ use flopcast_core::serving::simulator::{
 };
 use flopcast_core::serving::traffic::{Class, Lengths, Session, Source, Traffic};
 use rayon::prelude::*;
+
+use self::group::{Group, MOST_TOGETHER};
 
 pub use played::played;
 
@@ -274,6 +278,7 @@ fn generative<A: Ask>(
         ..engines.simulation()
     };
     converse(&mut traffic, &engines);
+    let traffic = traffic.kept(search.seeds, search.requests);
     let regime = instances.regime();
     let task = Task { service, traffic: &traffic, objective: &objective, regime, question };
     let servers = |count: u64, records: bool| {
@@ -411,118 +416,7 @@ fn router(service: &Service) -> Option<Router> {
     }
 }
 
-/// Replicas that are simulated together, and the highest rate of each.
-struct Group<S> {
-    server: Replicas<S>,
-    /// Runs that are long enough for so many.
-    search: Search,
-    highest: HighestRate,
-}
-
-/// Replicas of a simulation of the whole fleet at most: a part of a larger one takes its part of the
-/// requests.
-const MOST_TOGETHER: u64 = 256;
-/// Requests of such a simulation at most / those of a run of one replica.
-const MOST_OF_FLEET: u64 = 20;
-/// Requests of each replica in it, for each that it works on at once.
-const TURNS: u64 = 4;
-/// Fleets that are tried.
-const TRIES: u32 = 5;
-
 impl Task<'_> {
-    /// So many replicas together at their highest rate, which is near that.
-    fn together<S: Server>(
-        &self,
-        server: S,
-        count: u64,
-        near: RequestRate,
-        progress: &dyn Fn(f64) -> Result<()>,
-    ) -> Result<Group<S>> {
-        let usual = *self.question.search;
-        let each = (server.concurrency() / count * TURNS).clamp(1000, usual.requests.max(1000));
-        let most = usual.requests.saturating_mul(MOST_OF_FLEET);
-        let requests = (each * count).clamp(usual.requests, most.max(usual.requests));
-        let search = Search { requests, seeds: usual.seeds.min(2), ..usual };
-        let server = Replicas { server, count };
-        let near = Some(near * count as f64);
-        let traffic = self.traffic.over(count as f64);
-        let found = highest_rate(&server, &traffic, self.objective, &search, near, progress)?;
-        let highest = HighestRate {
-            rate: found.rate / count as f64,
-            breaks_at: found.breaks_at / count as f64,
-            ..found
-        };
-        Ok(Group { server, search, highest })
-    }
-
-    /// The replicas that stand for the fleet: one where it sees in the fleet what it would see alone;
-    /// else as many behind the router as the peak needs at the rate that they keep together. More of
-    /// them smooth bursts better, so the least number that suffices is looked for between one that
-    /// does and one that does not.
-    fn group<S: Server>(
-        &self,
-        servers: &impl Fn(u64, bool) -> Option<S>,
-        progress: &dyn Fn(f64) -> Result<()>,
-    ) -> Result<Group<S>> {
-        let (search, none) = (*self.question.search, || Error::limit("there is no replica"));
-        let server = Replicas { server: servers(1, false).ok_or_else(none)?, count: 1 };
-        let is_one = servers(2, false).is_none();
-        let share = |share: f64| progress(if is_one { share } else { 0.3 * share });
-        let alone = highest_rate(&server, self.traffic, self.objective, &search, None, &share)
-            .map(|highest| Group { server, search, highest });
-        let needed = |rate: RequestRate| {
-            Ok::<_, Error>(fleet_for(self.service, peak(self.service), rate)?.needed)
-        };
-        // What one replica cannot keep alone, since requests come together, many may.
-        let by_means = ReplicaLimits::of(self.service)?.max_rate.value() * 0.5;
-        let mut rate = alone.as_ref().map_or(by_means, |it| it.highest.rate.max(by_means));
-        // Where nobody bounds how long a request waits, a router moves what waits, not what is answered.
-        let waits = self.objective.is_empty();
-        let suffices = |it: &Group<S>| waits || needed(it.highest.rate).is_ok_and(|it| it == 1);
-        if is_one || alone.as_ref().is_ok_and(suffices) {
-            return alone;
-        }
-        let (mut least, mut found, mut count) = (0, None, needed(rate)?.min(MOST_TOGETHER));
-        for tried in 0..TRIES {
-            let Some(server) = servers(count, false) else { break };
-            let part =
-                |share: f64| progress(0.3 + 0.7 * (f64::from(tried) + share) / f64::from(TRIES));
-            let enough = match self.together(server, count, rate, &part) {
-                Ok(group) => {
-                    rate = group.highest.rate;
-                    let enough = needed(rate)?.min(MOST_TOGETHER);
-                    if enough <= count {
-                        found = Some(group);
-                    }
-                    enough
-                }
-                // So few do not keep it at any rate.
-                Err(_) => 2 * count,
-            };
-            let high = found.as_ref().map_or(MOST_TOGETHER + 1, |it: &Group<S>| it.server.count);
-            if enough > count {
-                least = count;
-            }
-            // Within a twentieth it is the fleet.
-            if enough <= count && enough + count / 20 >= count || high <= least + 1 {
-                break;
-            }
-            count = if (least + 1..high).contains(&enough) {
-                enough
-            } else {
-                u64::midpoint(least, high)
-            };
-            count = count.clamp(1, MOST_TOGETHER);
-        }
-        let Some(mut group) = found else { return alone };
-        // Fewer replicas than were simulated smooth less: they are not known to suffice.
-        let (count, target) = (group.server.count, self.service.target_utilisation.value.get());
-        if count < MOST_TOGETHER && needed(group.highest.rate)? < count {
-            group.highest.rate = peak(self.service) / (target * (count as f64 - 0.5));
-        }
-        Ok(group)
-    }
-
     /// The highest rate of a replica, the fleet for the peak, and the error of both: the interval
     /// of the calibration that `error_of` names for the latency that limits the rate.
     ///
@@ -545,12 +439,14 @@ impl Task<'_> {
         let Group { server, search, highest } =
             self.group(servers, &|share| progress("the highest rate of a replica", 0.6 * share))?;
         let count = server.count;
-        let traffic = &self.traffic.over(count as f64);
+        let traffic = &self.traffic.over(count as f64).kept(search.seeds, search.requests);
+        // Runs of a given rate are as long as their requests at once ask for.
+        let usual = question.search;
         let load = (1..=10).into_par_iter().map(|tenth| {
             let rate = highest.rate * (f64::from(tenth) / 10.0);
-            (rate, in_balance(&server, traffic, rate * count as f64, &search, 1).all())
+            (rate, in_balance(&server, traffic, rate * count as f64, usual, 1))
         });
-        let load: Vec<_> = load.collect();
+        let runs: Vec<(RequestRate, Report)> = load.collect();
         let peak = peak(service);
         let size = |rate: RequestRate| fleet_for(service, peak, rate);
         let fleet = size(highest.rate)?;
@@ -561,7 +457,7 @@ impl Task<'_> {
         let shown = servers(shown, records).map(|server| Replicas { server, count: shown });
         let shown = shown.ok_or_else(|| Error::limit("there is no replica"))?;
         let of_shown = self.traffic.over(shown.count as f64);
-        let planned = in_balance(&shown, &of_shown, planned_rate * shown.count as f64, &search, 1);
+        let planned = in_balance(&shown, &of_shown, planned_rate * shown.count as f64, usual, 1);
 
         // A latency that is off by a factor is one whose bound is off by it; a queue that grows
         // without end says that the throughput is.
@@ -575,9 +471,10 @@ impl Task<'_> {
         };
         let limiting = factor(highest.limit);
         let rough = Search { seeds: search.seeds.min(2), tolerance: 0.02, ..search };
-        let near = highest.rate * count as f64;
         let with = |objective: &Objective, words: &str, done: f64| {
             let progress = |share: f64| progress(words, done + 0.2 * share);
+            let near = crossing(objective, &runs);
+            let near = near.unwrap_or(Near { rate: highest.rate, slope: None }).over(count);
             highest_rate(&server, traffic, objective, &rough, Some(near), &progress)
                 .map(|found| found.rate / count as f64)
         };
@@ -593,6 +490,7 @@ impl Task<'_> {
             let looser = objective.tightened(|limit| 1.0 / factor(limit));
             with(&looser, "the same with looser bounds", 0.8)?
         };
+        let load: Vec<_> = runs.iter().map(|(rate, run)| (*rate, run.all())).collect();
         let mut within_error = None;
         if slow.is_none() {
             let eased = |limit: Limit| factor(limit).powf(ONE_SIDED);

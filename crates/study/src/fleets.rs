@@ -46,6 +46,9 @@ pub struct Sized {
     pub merits: Merits,
     /// The highest rate of a replica.
     pub rate: RequestRate,
+    /// The same between the rates that were simulated: of fleets that take the same it says which has
+    /// the most to spare.
+    pub within: Option<RequestRate>,
     /// Replicas, redundancy included.
     pub replicas: u64,
     /// Why a replica takes no more.
@@ -142,6 +145,13 @@ impl Choice {
     }
 }
 
+impl Sized {
+    /// Requests per second of all replicas.
+    fn most(&self) -> f64 {
+        self.within.map_or(0.0, |rate| rate.value * self.replicas as f64)
+    }
+}
+
 impl Merits {
     /// Cost, carbon and devices.
     fn all(&self) -> [Option<f64>; 3] {
@@ -197,13 +207,13 @@ pub fn choose(
             Ok((bound(&scenario, catalog)?, scenario))
         });
         match bounded {
-            Ok(((forecast, bound), scenario)) => {
+            Ok((Bounded { forecast, bound, by_means }, scenario)) => {
                 if let Some(why) = limits.passed_by(&bound) {
                     verdicts.push(Verdict::Infeasible(format!("at least {why}")));
                     continue;
                 }
                 verdicts.push(Verdict::Beaten(bound));
-                waiting.push((number as usize, forecast, bound, scenario));
+                waiting.push((number as usize, forecast, bound, (scenario, by_means)));
             }
             Err(error) => verdicts.push(Verdict::Infeasible(error.message().to_owned())),
         }
@@ -225,7 +235,10 @@ pub fn choose(
             Question { calibration, search, records: false, progress: &|_, _| progress(done) };
         let sized: Vec<_> = next
             .into_par_iter()
-            .map(|(number, _, _, scenario)| (number, judge(&scenario, catalog, &question)))
+            .map(|(number, _, _, (scenario, by_means))| {
+                let simulated = || judge(&scenario, catalog, &question);
+                (number, by_means.map_or_else(simulated, Verdict::Sized))
+            })
             .collect();
         for (number, verdict) in sized {
             let passed = match &verdict {
@@ -244,16 +257,16 @@ pub fn choose(
     }
     let [cheapest, greenest, smallest] = [0, 1, 2].map(|merit| {
         let merits = verdicts.iter().zip(0_u64..).filter_map(|(verdict, number)| match verdict {
-            Verdict::Sized(sized) => {
-                Some((sized.merits.all()[merit]?, sized.merits.devices, number))
-            }
+            Verdict::Sized(sized) => Some((sized.merits.all()[merit]?, sized, number)),
             _ => None,
         });
-        // Of equals the smaller, then the earlier.
-        let order = |a: &(f64, f64, u64), b: &(f64, f64, u64)| {
-            a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2))
-        };
-        merits.min_by(order).map(|(.., number)| number)
+        // Of equals the smaller, then the one that takes more, then the earlier.
+        merits
+            .min_by(|(a, one, _), (b, other, _)| {
+                let smaller = one.merits.devices.total_cmp(&other.merits.devices);
+                a.total_cmp(b).then(smaller).then(other.most().total_cmp(&one.most()))
+            })
+            .map(|(.., number)| number)
     });
     Ok(Choice { verdicts, cheapest, greenest, smallest })
 }
@@ -266,64 +279,59 @@ fn is_beaten(bound: &Merits, best: &[Option<f64>; 3]) -> bool {
     })
 }
 
-/// The forecast of a fleet of this kind by closed form, and its lower bound: that forecast for the
-/// part of its devices that are needed at the highest rate of any engine.
-fn bound(scenario: &Scenario, catalog: &Catalog) -> Result<(Merits, Merits)> {
+/// What is known of a combination without a simulation.
+struct Bounded {
+    /// Its forecast by closed form.
+    forecast: Merits,
+    /// The least that it takes: the forecast for the part of its devices that are needed at the highest
+    /// rate of any engine.
+    bound: Merits,
+    /// The fleet of a service without an SLO: throughput alone counts, of which the closed form knows as
+    /// much as a simulation.
+    by_means: Option<Sized>,
+}
+
+/// The closed forms of a combination.
+fn bound(scenario: &Scenario, catalog: &Catalog) -> Result<Bounded> {
     let service = scenario.inference.as_ref().ok_or_else(|| {
         Error::input("the scenario has no `inference` section: there is no service to size")
     })?;
     let estimate = Engine::new(scenario, catalog)?.run()?;
-    let merits =
-        Merits::of(&estimate).ok_or_else(|| Error::input("finance.horizon is below one year"))?;
+    let below = || Error::input("finance.horizon is below one year");
+    let forecast = Merits::of(&estimate).ok_or_else(below)?;
+    let inference = estimate.inference.as_ref().ok_or_else(below)?;
+    let year = inference.years.first().ok_or_else(below)?;
     let rate = service.replica.rate_bound(&service.demand, service.flops.value)?;
     let peak = service.rate.value * service.peak_to_mean.value;
     let least = fleet_for(service, peak, rate)?;
-    let used = least.devices as f64 / merits.devices;
+    let used = least.devices as f64 / forecast.devices;
     // Whole instances are paid for.
-    let paid = estimate
-        .inference
-        .as_ref()
-        .and_then(|inference| inference.years.first()?.packing.as_ref())
-        .zip(service.pack("fleet", &Traced::constant(Ratio::from_stored(least.replicas as f64))))
-        .map_or(1.0, |(packing, least)| {
-            least.instances.value().stored() / packing.instances.value().stored()
-        });
-    Ok((merits, merits.scaled(used.min(paid).min(1.0))))
+    let replicas = Traced::constant(Ratio::from_stored(least.replicas as f64));
+    let paid = year.packing.as_ref().zip(service.pack("fleet", &replicas));
+    let paid = paid.map_or(1.0, |(packing, least)| {
+        least.instances.value().stored() / packing.instances.value().stored()
+    });
+    let by_means = service.demand.objective.is_empty().then(|| Sized {
+        merits: forecast,
+        rate: inference.limits.max_rate.value(),
+        within: None,
+        replicas: year.replicas.value().value as u64,
+        bottleneck: "the highest rate by closed form".to_owned(),
+    });
+    Ok(Bounded { forecast, bound: forecast.scaled(used.min(paid).min(1.0)), by_means })
 }
 
 /// The verdict on one combination, simulated.
 fn judge(scenario: &Scenario, catalog: &Catalog, question: &Question<'_>) -> Verdict {
-    if scenario.inference.as_ref().is_some_and(|it| it.demand.objective.is_empty()) {
-        return by_means(scenario, catalog)
-            .unwrap_or_else(|error| Verdict::Infeasible(error.message().to_owned()));
-    }
     match rate(scenario, catalog, question).map(|it| (Merits::of(&it.2), it)) {
         Ok((Some(merits), (highest, fleet, _))) => Verdict::Sized(Sized {
             merits,
             rate: highest.rate,
+            within: Some(highest.near.rate),
             replicas: fleet.replicas,
             bottleneck: highest.bottleneck,
         }),
         Ok((None, _)) => Verdict::Infeasible("nothing is served".to_owned()),
         Err(error) => Verdict::Infeasible(error.message().to_owned()),
     }
-}
-
-/// The verdict on a service without an SLO: throughput alone counts, of which the closed form knows as
-/// much as a simulation.
-///
-/// # Errors
-/// If a replica does not hold the model.
-fn by_means(scenario: &Scenario, catalog: &Catalog) -> Result<Verdict> {
-    let none = || Error::input("nothing is served");
-    let estimate = Engine::new(scenario, catalog)?.run()?;
-    let merits = Merits::of(&estimate).ok_or_else(none)?;
-    let service = estimate.inference.as_ref().ok_or_else(none)?;
-    let first = service.years.first().ok_or_else(none)?;
-    Ok(Verdict::Sized(Sized {
-        merits,
-        rate: service.limits.max_rate.value(),
-        replicas: first.replicas.value().value as u64,
-        bottleneck: "the highest rate by closed form".to_owned(),
-    }))
 }

@@ -232,7 +232,12 @@ fn words(space: &Space<'_>, choice: &Choice, best: u64, given: Option<&String>) 
     let name = |number: u64| space.labels(number).next().unwrap_or_default().to_owned();
     let of = |merits: &Merits| merits.cost_usd.unwrap_or(merits.devices);
     let mut sized: Vec<(u64, &Sized)> = choice.sized().collect();
-    sized.sort_by(|(_, a), (_, b)| of(&a.merits).total_cmp(&of(&b.merits)));
+    // Of equals the best comes first.
+    let order = |(number, it): &(u64, &Sized)| (of(&it.merits), *number != best);
+    sized.sort_by(|a, b| {
+        let ((a, behind), (b, other)) = (order(a), order(b));
+        a.total_cmp(&b).then(behind.cmp(&other))
+    });
     let first = choice.at(best).map_or(f64::NAN, |it| of(&it.merits));
     let told = |number: u64| -> &str {
         match number {

@@ -17,7 +17,26 @@ pub(super) fn bent(a: f64, b: f64, corner: f64) -> f64 {
 
 /// The norm at a corner of 3: that of an engine's step.
 pub(crate) fn norm3(a: f64, b: f64) -> f64 {
-    (a * a * a + b * b * b).cbrt()
+    cube_root(a * a * a + b * b * b)
+}
+
+/// A cube root to within an ulp, some times as fast as the standard one: every step of a simulation
+/// takes several.
+///
+/// The exponent gives `y = x^(-1/3)` to 4 %. With `h = 1 - x y^3` the series of `(1 - h)^(-1/3)` up to
+/// its third power brings that to `h^4` twice; `x y^2` is the root, and a step of Newton's its last
+/// bits.
+fn cube_root(x: f64) -> f64 {
+    if !(f64::MIN_POSITIVE..f64::MAX).contains(&x) {
+        return x.cbrt();
+    }
+    let finer = |y: f64| {
+        let h = 1.0 - x * y * y * y;
+        y + y * (h * (1.0 / 3.0 + h * (2.0 / 9.0 + h * (14.0 / 81.0))))
+    };
+    let y = finer(finer(f64::from_bits(0x553e_f0ff_289d_d796 - x.to_bits() / 3)));
+    let root = x * (y * y);
+    root - (root * root * root - x) * (y * y) / 3.0
 }
 
 /// The norm at a corner of 4: two that work side by side, of which the slower one mostly sets the pace.
@@ -29,6 +48,15 @@ pub(crate) fn norm4(a: f64, b: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cube_root_is_that_of_the_standard_library() {
+        for number in 0..10_000 {
+            let x = (f64::from(number) * 0.017 - 100.0).exp();
+            assert!((cube_root(x) / x.cbrt() - 1.0).abs() < 3e-16, "{x}");
+        }
+        assert_eq!([0.0, f64::INFINITY].map(cube_root), [0.0, f64::INFINITY]);
+    }
 
     #[test]
     fn a_sum_at_one_and_nearly_the_longer_at_a_sharp_corner() {

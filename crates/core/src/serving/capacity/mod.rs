@@ -6,4 +6,4 @@ mod search;
 
 pub use fleet::{Autoscaling, Fleet, autoscale, fleet};
 pub use objective::{Limit, Objective, Slo};
-pub use search::{HighestRate, Search, at_rate, highest_rate, in_balance};
+pub use search::{HighestRate, Near, Search, at_rate, crossing, highest_rate, in_balance};

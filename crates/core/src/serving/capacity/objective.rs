@@ -74,6 +74,9 @@ impl Limit {
     }
 }
 
+/// Bound / latency beyond which nobody asks how much it is.
+const MOST_ROOM: f64 = 1e3;
+
 /// How one percentile did: the mean over the runs with its standard error, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Check {
@@ -86,6 +89,11 @@ impl Check {
     /// True if the measured latency keeps the bound with a margin of so many standard errors.
     pub(super) fn holds(&self, margin: f64) -> bool {
         self.measured + margin * self.error <= self.slo.bound.value
+    }
+
+    /// Bound / (measured + margin x standard error).
+    fn room(&self, margin: f64) -> f64 {
+        self.slo.bound.value / (self.measured + margin * self.error)
     }
 
     /// Measured / bound.
@@ -138,6 +146,13 @@ impl Objective {
         let tighten = |it: &Slo| Slo { bound: it.bound / factor(it.latency), ..*it };
         let slos = self.slos.iter().map(tighten).collect();
         Self { slos, ..self.clone() }
+    }
+
+    /// Bound / latency, with a margin of so many standard errors, of the SLO that has the least to spare: at
+    /// least 1 where all hold.
+    pub(super) fn room(&self, reports: &[Report], margin: f64) -> f64 {
+        let checks = self.checks(reports).into_iter();
+        checks.map(|check| check.room(margin)).fold(MOST_ROOM, f64::min)
     }
 
     /// Every SLO beside its latency: the mean over the runs, and its standard error. A run without

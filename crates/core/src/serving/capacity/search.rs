@@ -1,4 +1,4 @@
-//! The highest rate of a replica, by bisection on the simulator.
+//! The highest rate of a replica, on a grid of rates that the simulator tries.
 
 use rayon::prelude::*;
 
@@ -6,7 +6,7 @@ use super::objective::{Check, Limit, Objective};
 use crate::diagnostic::{Error, Result};
 use crate::quantity::{Measure as _, RequestRate, Time, text};
 use crate::serving::simulator::{Arrival, Report, Server};
-use crate::serving::traffic::{Source, Traffic};
+use crate::serving::traffic::Traffic;
 
 /// How a search goes about it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,6 +55,8 @@ pub struct HighestRate {
     pub rate: RequestRate,
     /// The lowest rate that was found to break one.
     pub breaks_at: RequestRate,
+    /// The rate near which a like search begins.
+    pub near: Near,
     /// The bound that breaks first.
     pub limit: Limit,
     /// The same in words, with what is used up.
@@ -99,12 +101,44 @@ pub fn in_balance<S: Server>(
     }
 }
 
+/// A rate near which a search begins.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Near {
+    /// The rate.
+    pub rate: RequestRate,
+    /// How fast bound / latency falls there: per logarithm of the rate; below zero, where it is known.
+    pub slope: Option<f64>,
+}
+
+impl Near {
+    /// The same of so many servers together.
+    #[must_use]
+    pub fn over(self, count: u64) -> Self {
+        Self { rate: self.rate * count as f64, ..self }
+    }
+}
+
+/// The rate at which runs of rising rates would break an objective: between two of them, or beyond the
+/// last of them; none where the first breaks it.
+pub fn crossing(objective: &Objective, runs: &[(RequestRate, Report)]) -> Option<Near> {
+    let points = runs.iter().map(|(rate, run)| Point {
+        rate: rate.value,
+        room: objective.room(std::slice::from_ref(run), 0.0),
+    });
+    let points: Vec<Point> = points.collect();
+    let broken = points.iter().position(|it| it.room < 1.0).unwrap_or(points.len() - 1);
+    let (low, high) = (points.get(broken.checked_sub(1)?)?, points.get(broken)?);
+    let slope = low.slope_to(high)?;
+    let rate = high.crossing(slope).clamp(low.rate, 2.0 * high.rate);
+    Some(Near { rate: RequestRate::from_stored(rate), slope: Some(slope) })
+}
+
 /// The highest rate of one replica (or of the simulation's fleet) within the objective. Without one
-/// it is what the replica answers while others wait (`Attempts::saturated`); else it is found by
-/// bisection on the simulator: short runs find where to look, unless `near` says it, runs of full
-/// length decide. Every rate sees the same requests and the same gaps, scaled: common random
-/// numbers. The traffic's own rate and profile are not looked at. `progress` hears the share that is
-/// done; its error ends the search.
+/// it is what the replica answers while others wait (`Attempts::saturated`); else it is found on a
+/// grid of rates, each of which the simulator tries (`Attempts::bracket`): short runs find where to
+/// look, unless `near` says it, runs of full length decide. Every rate sees the same requests and the
+/// same gaps, scaled: common random numbers. The traffic's own rate and profile are not looked at.
+/// `progress` hears the share that is done; its error ends the search.
 ///
 /// # Errors
 /// If a single request on an idle replica breaks the objective: which bound forbids it; and
@@ -114,37 +148,43 @@ pub fn highest_rate<S: Server>(
     traffic: &Traffic,
     objective: &Objective,
     search: &Search,
-    near: Option<RequestRate>,
+    near: Option<Near>,
     progress: &dyn Fn(f64) -> Result<()>,
 ) -> Result<HighestRate> {
-    let traffic = Traffic { profile: None, ..traffic.clone() };
     let batch = server.concurrency();
     let search = &search.beside(batch, server.replicas());
-    let mean = floor(server, &traffic, objective)?;
-    let mut attempts = Attempts::new(server, &traffic, objective, search);
+    let traffic = Traffic { profile: None, ..traffic.clone() };
+    let (mean, room) = floor(server, &traffic, objective)?;
     // The rate of replicas that are always busy with one request each is a start.
     let alone = server.replicas() as f64 / mean;
     if objective.is_empty() {
-        return attempts.saturated(near.map_or(alone, |it| it.value), search, progress);
+        let mut attempts = Attempts::new(server, &traffic, objective, mean, room);
+        return attempts.saturated(near.map_or(alone, |it| it.rate.value), search, progress);
     }
-    let (mut start, mut step, mut done) = near.map_or((alone, 2.0, 0.0), |it| (it.value, 1.1, 0.0));
-    let short = Search { requests: search.requests / 16, tolerance: 0.1, ..*search };
-    if near.is_none() && short.requests >= batch.max(500) {
+    let traffic = traffic.kept(search.seeds.max(1), search.requests);
+    let mut attempts = Attempts::new(server, &traffic, objective, mean, room);
+    let (mut near, mut done) =
+        (near.unwrap_or(Near { rate: RequestRate::from_stored(alone), slope: None }), 0.0);
+    let requests = (search.requests / 16).max(batch).max(500);
+    if near.slope.is_none() && requests.saturating_mul(4) <= search.requests {
+        let short = Search { requests, tolerance: 0.1, ..*search };
         done = 0.3;
         let share = |share: f64| progress(done * share);
         // Where short runs find nothing, long ones begin at the start.
-        if let Ok(found) = attempts.bisect(start, step, mean, &short, &share) {
-            (start, step) = (found.low, 1.08);
+        if let Ok(found) = attempts.bracket(near, &short, &share) {
+            near = found.middle();
         }
     }
     let share = |share: f64| progress(done + (1.0 - done) * share);
-    let found = attempts.bisect(start, step, mean, search, &share)?;
+    let found = attempts.bracket(near, search, &share)?;
+    let near = found.middle();
     let report = found.report.ok_or_else(|| Error::limit("no rate keeps the objective"))?;
     let (limit, broken) = found.broken;
     let bottleneck = format!("{broken}; {}", resource(&report));
     Ok(HighestRate {
-        rate: RequestRate::from_stored(found.low),
-        breaks_at: RequestRate::from_stored(found.high),
+        rate: RequestRate::from_stored(found.low.rate),
+        breaks_at: RequestRate::from_stored(found.high.rate),
+        near,
         limit,
         bottleneck,
         report,
@@ -152,8 +192,9 @@ pub fn highest_rate<S: Server>(
     })
 }
 
-/// Mean seconds of a request that is alone on a replica: the floor that no fleet gets below.
-fn floor<S: Server>(server: &S, traffic: &Traffic, objective: &Objective) -> Result<f64> {
+/// Mean seconds of a request that is alone on a replica, the floor that no fleet gets below; and bound
+/// / latency of it.
+fn floor<S: Server>(server: &S, traffic: &Traffic, objective: &Objective) -> Result<(f64, f64)> {
     let lone = traffic
         .requests(1)
         .take(2000)
@@ -175,36 +216,95 @@ fn floor<S: Server>(server: &S, traffic: &Traffic, objective: &Objective) -> Res
             .hint("use a faster device, more tensor parallelism, or a narrower precision"));
         }
     }
-    Ok(floor.all().e2e.mean().unwrap_or(1.0).max(1e-6))
+    let room = objective.room(std::slice::from_ref(&floor), 0.0);
+    Ok((floor.all().e2e.mean().unwrap_or(1.0).max(1e-6), room))
 }
 
 /// Why a rate is too high, for programs and for people.
 type Verdict = (Limit, String);
 
-/// Most requests that are kept for further rates, over all seeds: 16 MB.
-const MOST_KEPT: u64 = 1 << 19;
+/// A rate that was tried, with bound / latency at it: below 1 it breaks the objective, and it is 0
+/// where the queue grows without end.
+#[derive(Clone, Copy, Debug)]
+struct Point {
+    rate: f64,
+    room: f64,
+}
 
-/// Rates that were tried.
+impl Point {
+    /// How fast bound / latency falls from here to there, per logarithm of the rate; none where it does
+    /// not.
+    fn slope_to(&self, other: &Self) -> Option<f64> {
+        let slope = (other.room - self.room) / (other.rate / self.rate).ln();
+        (slope < 0.0 && slope.is_finite()).then_some(slope)
+    }
+
+    /// The rate at which the objective breaks, if bound / latency falls so from here on.
+    fn crossing(&self, slope: f64) -> f64 {
+        self.rate * ((1.0 - self.room) / slope).exp()
+    }
+}
+
+/// Rates in steps of a factor.
+#[derive(Clone, Copy, Debug)]
+struct Grid {
+    /// The logarithm of the factor.
+    step: f64,
+}
+
+impl Grid {
+    /// Neighbours differ by this share of the higher one.
+    fn of(share: f64) -> Self {
+        Self { step: -(-share.clamp(1e-6, 0.5)).ln_1p() }
+    }
+
+    /// A rate of the grid.
+    fn rate(self, number: i64) -> f64 {
+        (self.step * number as f64).exp()
+    }
+
+    /// The highest of its rates that are not above a rate.
+    fn below(self, rate: f64) -> i64 {
+        (rate.max(f64::MIN_POSITIVE).ln() / self.step).floor() as i64
+    }
+}
+
+/// Rates that are tried.
 struct Attempts<'a, S> {
     server: &'a S,
     traffic: &'a Traffic,
     objective: &'a Objective,
+    /// Seconds of a request that is alone, and bound / latency of it.
+    mean: f64,
+    room: f64,
     simulated: u64,
-    /// The requests by seed, where they are the same at every rate and few enough.
-    drawn: Option<Vec<Vec<(f64, Arrival)>>>,
 }
 
 /// The highest rate and its bracket.
 struct Bracket {
     /// The highest rate that holds, with the run of its first seed; 0 without one.
-    low: f64,
+    low: Point,
     report: Option<Report>,
     /// The lowest that does not, and why.
-    high: f64,
+    high: Point,
     broken: Verdict,
 }
 
 impl Bracket {
+    /// The rate at which the line through its ends breaks the objective, each end with its weight.
+    fn line(&self, [low, high]: [f64; 2]) -> f64 {
+        let (above, below) = (low * (self.low.room - 1.0), high * (1.0 - self.high.room));
+        let (start, end) = (self.low.rate, self.high.rate);
+        start + (end - start) * (above / (above + below).max(f64::MIN_POSITIVE))
+    }
+
+    /// The rate in it at which the objective breaks, as far as its ends say.
+    fn middle(&self) -> Near {
+        let slope = self.low.slope_to(&self.high);
+        let middle = slope.map_or(self.low.rate, |slope| self.low.crossing(slope));
+        Near { rate: RequestRate::from_stored(middle), slope }
+    }
+
     /// Why no rate is low enough, or none too high.
     fn hopeless(&self, traffic: &Traffic) -> Error {
         let (_, why) = &self.broken;
@@ -212,11 +312,10 @@ impl Bracket {
             return Error::limit("no rate is too high: the traffic asks for next to nothing");
         }
         let error = Error::limit(format!("no rate keeps the objective: {why} however few come"));
-        match traffic.source {
-            Source::Recorded(_) => {
-                error.hint("requests that a trace records at one moment stay together at any rate")
-            }
-            Source::Random { .. } => error,
+        if traffic.is_recorded() {
+            error.hint("requests that a trace records at one moment stay together at any rate")
+        } else {
+            error
         }
     }
 }
@@ -227,27 +326,15 @@ const WAITING: std::ops::RangeInclusive<f64> = 0.1..=0.35;
 const AIMED: f64 = 0.2;
 
 impl<'a, S: Server> Attempts<'a, S> {
-    /// No rate was tried yet; runs are those of a search, or shorter.
-    fn new(server: &'a S, traffic: &'a Traffic, objective: &'a Objective, search: &Search) -> Self {
-        let seeds = search.seeds.max(1);
-        let drawn = |seed: u32| {
-            let draws = std::iter::repeat_with(traffic.draws(seed.into()));
-            draws.take(search.requests as usize).collect()
-        };
-        let few = search.requests.saturating_mul(seeds.into()) <= MOST_KEPT;
-        let drawn = (few && traffic.is_scaled()).then(|| (1..=seeds).map(drawn).collect());
-        Self { server, traffic, objective, simulated: 0, drawn }
-    }
-
-    /// The run at a rate, as [`at_rate`].
-    fn run(&self, rate: RequestRate, search: &Search, seed: u32) -> Report {
-        let drawn = self.drawn.as_ref().and_then(|drawn| drawn.get(seed as usize - 1));
-        let Some(drawn) = drawn else {
-            return at_rate(self.server, self.traffic, rate, search, seed.into());
-        };
-        let traffic = Traffic { rate, ..self.traffic.clone() };
-        let requests = drawn.iter().copied().take(search.requests as usize);
-        self.server.serve(traffic.timed(requests), search.requests / 10)
+    /// No rate was tried yet.
+    fn new(
+        server: &'a S,
+        traffic: &'a Traffic,
+        objective: &'a Objective,
+        mean: f64,
+        room: f64,
+    ) -> Self {
+        Self { server, traffic, objective, mean, room, simulated: 0 }
     }
 
     /// What is answered while requests wait: of runs at a rate r, where a share w of the requests that
@@ -273,8 +360,10 @@ impl<'a, S: Server> Attempts<'a, S> {
             let least = (FILLED * f64::from(report.answering().batch.1)) as u64;
             let least = least.saturating_mul(self.server.replicas()).clamp(search.requests, most);
             if fits && requests >= least {
+                let near = Near { rate: RequestRate::from_stored(rate * answered), slope: None };
                 return Ok(HighestRate {
-                    rate: RequestRate::from_stored(rate * answered),
+                    near,
+                    rate: near.rate,
                     breaks_at: RequestRate::from_stored(rate * answered * (1.0 + search.tolerance)),
                     limit: Limit::Throughput,
                     bottleneck: format!("the queue grows without end; {}", resource(&report)),
@@ -311,73 +400,108 @@ impl<'a, S: Server> Attempts<'a, S> {
         (all().map(share).sum::<f64>() / all().count() as f64, first)
     }
 
-    /// Widens a bracket around `start` by factors of `step` and more, then halves it. A request
-    /// alone takes `mean` seconds.
-    fn bisect(
+    /// Two neighbours on the grid of rates of which the lower holds and the higher breaks: the answer
+    /// is the same wherever the search begins. Latencies grow like 1 / (1 - rho), so bound / latency
+    /// falls about linearly with the rate, and the next rate is where a line through two that were tried
+    /// breaks the objective: the ends of the bracket (Illinois method), an end and what `near` says of
+    /// the slope, or an end and a request alone.
+    fn bracket(
         &mut self,
-        start: f64,
-        step: f64,
-        mean: f64,
+        near: Near,
         search: &Search,
         progress: &dyn Fn(f64) -> Result<()>,
     ) -> Result<Bracket> {
-        let (mut rate, mut step, mut tried) = (start, step, 0.0);
+        let grid = Grid::of(search.tolerance);
         let mut bracket = Bracket {
-            low: 0.0,
+            low: Point { rate: 0.0, room: self.room },
             report: None,
-            high: f64::INFINITY,
+            high: Point { rate: f64::INFINITY, room: 0.0 },
             broken: (Limit::Throughput, String::new()),
         };
-        loop {
-            match self.attempt(rate, search) {
-                (None, report) => (bracket.low, bracket.report) = (rate, report),
-                (Some(verdict), _) => (bracket.high, bracket.broken) = (rate, verdict),
+        let (mut low, mut high, mut next) = (None, None, grid.below(near.rate.value));
+        let (mut slope, mut reach) = (near.slope, if near.slope.is_some() { 1.2 } else { 2.0 });
+        let (mut weights, mut before, mut width, mut slow) = ([1.0; 2], None, i64::MAX, 0);
+        for tried in 1_u32.. {
+            let rate = grid.rate(next);
+            let (verdict, room, report) = self.attempt(rate, search);
+            let (point, holds) = (Point { rate, room }, verdict.is_none());
+            if let Some(verdict) = verdict {
+                (bracket.high, bracket.broken, high) = (point, verdict, Some(next));
+            } else {
+                (bracket.low, bracket.report, low) = (point, report, Some(next));
             }
-            let (low, high) = (bracket.low, bracket.high);
-            tried += 1.0;
-            let open = low <= 0.0 || high.is_infinite();
-            let left = ((high - low) / (search.tolerance * high)).log2();
-            progress(tried / (tried + if open { 8.0 } else { left.clamp(0.0, 8.0) }))?;
-            if !open && high - low <= search.tolerance * high {
+            let left = low.zip(high).map(|(low, high)| high - low);
+            let share = left.map_or(8.0, |cells| (cells as f64).log2());
+            progress(f64::from(tried) / (f64::from(tried) + share))?;
+            if left == Some(1) {
                 return Ok(bracket);
             }
-            if !(1e-6..1e9).contains(&(rate * mean)) {
-                return Err(bracket.hopeless(self.traffic));
+            if !(1e-6..1e9).contains(&(rate * self.mean)) {
+                break;
             }
-            rate = match (low > 0.0, high.is_finite()) {
-                (true, true) => f64::midpoint(low, high),
-                (true, false) => low * step,
-                (false, _) => high / step,
+            // An end that stays twice is given less weight, so that it moves, too.
+            let stays = before.is_some_and(|(_, held)| held == holds);
+            weights[usize::from(!holds)] = 1.0;
+            weights[usize::from(holds)] *= if stays { 0.5 } else { 1.0 };
+            let last = before.replace((point, holds)).map(|(point, _)| point);
+            slope = last.filter(|_| room > 0.0).and_then(|it| it.slope_to(&point)).or(slope);
+            next = match (low, high) {
+                (Some(low), Some(high)) => {
+                    slow = if high - low > width / 2 { slow + 1 } else { 0 };
+                    width = high - low;
+                    let guess = grid.below(bracket.line(weights));
+                    let guess = if slow > 2 { i64::midpoint(low, high) } else { guess };
+                    guess.clamp(low + 1, high - 1)
+                }
+                (Some(low), None) => {
+                    let guess = slope.map_or_else(|| self.beyond(point), |it| point.crossing(it));
+                    grid.below(guess.clamp(rate, rate * reach)).max(low) + 1
+                }
+                (_, high) => {
+                    let slope = slope.filter(|_| room > 0.0);
+                    let alone = bracket.line([1.0; 2]);
+                    let guess = slope.map_or(alone, |slope| point.crossing(slope));
+                    grid.below(guess.clamp(rate / reach, rate)).min(high.unwrap_or(next) - 1)
+                }
             };
-            if open {
-                step *= step.sqrt();
-            }
+            reach *= if left.is_none() { reach } else { 1.0 };
         }
+        Err(bracket.hopeless(self.traffic))
     }
 
-    /// The bound that breaks at a rate, if any does, and the run of the first seed.
-    fn attempt(&mut self, rate: f64, search: &Search) -> (Option<Verdict>, Option<Report>) {
+    /// Where the line from a request alone through a rate that holds breaks the objective.
+    fn beyond(&self, point: Point) -> f64 {
+        let fallen = self.room - point.room;
+        if fallen > 0.0 { point.rate * ((self.room - 1.0) / fallen) } else { f64::INFINITY }
+    }
+
+    /// The bound that breaks at a rate, if any does, bound / latency, and the run of the first seed.
+    fn attempt(&mut self, rate: f64, search: &Search) -> (Option<Verdict>, f64, Option<Report>) {
+        let (server, traffic) = (self.server, self.traffic);
         let rate = RequestRate::from_stored(rate);
-        let seeds = (1..=search.seeds.max(1)).into_par_iter();
-        let reports: Vec<Report> = seeds.map(|seed| self.run(rate, search, seed)).collect();
+        let run = |seed: u32| at_rate(server, traffic, rate, search, seed.into());
+        let reports: Vec<Report> = (1..=search.seeds.max(1)).into_par_iter().map(run).collect();
         self.simulated += reports.iter().map(|report| report.arrived).sum::<u64>();
-        let batch = self.server.concurrency();
+        let batch = server.concurrency();
         let beyond = |report: &Report| report.overloaded || is_growing(report, batch);
-        let verdict = if reports.iter().any(beyond) {
-            Some((Limit::Throughput, "the queue grows without end".to_owned()))
-        } else if let Some(refused) = self.refused(&reports) {
-            Some((Limit::Throughput, refused))
+        let hopeless = if reports.iter().any(beyond) {
+            Some("the queue grows without end".to_owned())
         } else {
-            let checks = self.objective.checks(&reports).into_iter();
-            checks
-                .filter(|check| !check.holds(search.margin))
-                .max_by(|a, b| a.ratio().total_cmp(&b.ratio()))
-                .map(|Check { slo, .. }| {
-                    let (name, bound) = (self.objective.name(&slo), text::show(slo.bound));
-                    (slo.latency, format!("{name} reaches {bound}"))
-                })
+            self.refused(&reports)
         };
-        (verdict, reports.into_iter().next())
+        if let Some(why) = hopeless {
+            return (Some((Limit::Throughput, why)), 0.0, None);
+        }
+        let checks = self.objective.checks(&reports).into_iter();
+        let broken = checks
+            .filter(|check| !check.holds(search.margin))
+            .max_by(|a, b| a.ratio().total_cmp(&b.ratio()))
+            .map(|Check { slo, .. }| {
+                let (name, bound) = (self.objective.name(&slo), text::show(slo.bound));
+                (slo.latency, format!("{name} reaches {bound}"))
+            });
+        let room = self.objective.room(&reports, search.margin);
+        (broken, room, reports.into_iter().next())
     }
 
     /// The share of the requests that the admission control refuses, in words, where it is more than
@@ -428,7 +552,7 @@ mod tests {
     use crate::serving::simulator::{
         Admission, Bounds, Fleet as Pool, Limits, Router, Scheduler, Simulation, StepTime, Stepping,
     };
-    use crate::serving::traffic::{Class, Lengths};
+    use crate::serving::traffic::{Class, Lengths, Source};
 
     struct Engine;
 

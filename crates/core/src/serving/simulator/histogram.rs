@@ -28,18 +28,14 @@ pub struct Histogram {
 impl Histogram {
     /// Adds a value in seconds; what is not above zero counts as zero.
     pub(crate) fn record(&mut self, value: f64) {
-        if self.count == 0 {
-            (self.least, self.most) = (f64::INFINITY, 0.0);
-        }
         let value = value.max(0.0);
         let bucket = bucket(value);
-        if bucket == 0 {
-            self.zeros += 1;
-        } else {
-            if !(self.first..self.first + self.buckets.len()).contains(&bucket) {
-                self.cover(bucket..bucket + 1);
-            }
-            self.buckets[bucket - self.first] += 1;
+        match self.buckets.get_mut(bucket.wrapping_sub(self.first)) {
+            Some(count) => *count += 1,
+            None => self.record_first(bucket),
+        }
+        if self.count == 0 {
+            (self.least, self.most) = (value, value);
         }
         self.count += 1;
         self.sum += value;
@@ -47,10 +43,23 @@ impl Histogram {
         self.most = self.most.max(value);
     }
 
+    /// Counts a value of a bucket that is not kept yet.
+    #[cold]
+    fn record_first(&mut self, bucket: usize) {
+        if bucket == 0 {
+            self.zeros += 1;
+        } else {
+            self.cover(bucket..bucket + 1);
+            self.buckets[bucket - self.first] += 1;
+        }
+    }
+
     /// Makes room for a range of buckets, by whole octaves.
     fn cover(&mut self, range: Range<usize>) {
         let octave = 1 << BITS;
-        let (start, end) = (range.start / octave * octave, range.end.next_multiple_of(octave));
+        // The first bucket of all is kept apart.
+        let start = (range.start / octave * octave).max(1);
+        let end = range.end.next_multiple_of(octave);
         if self.buckets.is_empty() {
             self.first = start;
         }

@@ -8,6 +8,7 @@
 
 mod batching;
 mod histogram;
+mod leap;
 mod pool;
 mod replica;
 mod report;

@@ -32,6 +32,13 @@ struct Seen {
     until: f64,
 }
 
+impl Seen {
+    /// A replica that has run until now.
+    fn of<S: StepTime>(replica: &mut Replica<'_, S>, now: f64) -> Self {
+        Self { outstanding: replica.outstanding(now), until: replica.quiet_until(now) }
+    }
+}
+
 impl<'a, S: StepTime> Pool<'a, S> {
     /// A pool of idle replicas.
     pub(crate) fn new(fleet: &Fleet<'a, S>) -> Self {
@@ -84,23 +91,27 @@ impl<'a, S: StepTime> Pool<'a, S> {
         let replica = &mut self.replicas[chosen];
         replica.run_until(now, out);
         replica.offer(now, job, out);
-        self.seen[chosen] =
-            Seen { outstanding: replica.outstanding(now), until: replica.quiet_until(now) };
+        if count > 1 && self.router == Router::LeastOutstanding {
+            self.seen[chosen] = Seen::of(replica, now);
+        }
         Some(replica.waiting())
     }
 
     /// The replica with the fewest unanswered requests. Those of which none can have been answered
     /// since the router last looked are left where they are, so that they leap.
     fn least_outstanding(&mut self, now: f64, out: &mut dyn FnMut(Finished)) -> usize {
-        for (replica, seen) in self.replicas.iter_mut().zip(&mut self.seen) {
+        let (mut chosen, mut least) = (0, u32::MAX);
+        for (place, seen) in self.seen.iter_mut().enumerate() {
             if now > seen.until {
+                let replica = &mut self.replicas[place];
                 replica.run_until(now, out);
-                let outstanding = replica.outstanding(now);
-                *seen = Seen { outstanding, until: replica.quiet_until(now) };
+                *seen = Seen::of(replica, now);
+            }
+            if seen.outstanding < least {
+                (chosen, least) = (place, seen.outstanding);
             }
         }
-        let least = (0..self.seen.len()).min_by_key(|i| self.seen[*i].outstanding);
-        least.unwrap_or(0)
+        chosen
     }
 
     /// Runs every replica until it is idle.

@@ -12,6 +12,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
+use super::leap::{Event, Pace, Paging};
 use super::{Admission, Limits, Scheduler, Stepping};
 use crate::quantity::{Measure as _, Time};
 
@@ -135,12 +136,13 @@ struct Sequence {
     decoding: bool,
     context: u32,
     since: u64,
-    finish: u64,
     /// Neighbours in the order of admission.
     before: usize,
     after: usize,
+    /// The place of its next block among [`Replica::residues`].
+    residue: u32,
     /// Tells a live heap entry from one of an earlier life of the slot.
-    life: u64,
+    life: u32,
 }
 
 const NONE: usize = usize::MAX;
@@ -159,63 +161,8 @@ pub(crate) struct Usage {
     pub decode_tokens: u64,
 }
 
-/// Events keyed by the step at which they happen; an entry of a slot's earlier life is void.
-type Events = BinaryHeap<Reverse<(u64, usize, u64)>>;
-
-/// Time of a step, what each further one takes longer, and the least that each takes.
-#[derive(Clone, Copy)]
-struct Pace {
-    first: f64,
-    growth: f64,
-    least: f64,
-}
-
-impl Pace {
-    /// Steps out of `most` that take the least, before the context makes them longer.
-    fn held(self, most: u64) -> u64 {
-        let below = self.least - self.first;
-        if below <= 0.0 {
-            0
-        } else if self.growth * most as f64 <= below {
-            most
-        } else {
-            ((below / self.growth).ceil() as u64).min(most)
-        }
-    }
-
-    /// Duration of `count` steps: the closed sum.
-    fn run(self, count: u64) -> f64 {
-        let held = self.held(count);
-        let n = (count - held) as f64;
-        let first = self.first + self.growth * held as f64;
-        self.least * held as f64 + n * first + self.growth * (0.5 * n * (n - 1.0))
-    }
-
-    /// The fewest steps, at least one and at most `most`, that take `time` or longer.
-    fn steps_to(self, time: f64, most: u64) -> u64 {
-        if self.run(most) < time {
-            return most;
-        }
-        let held = self.held(most);
-        let least = self.least * held as f64;
-        let guess = if time <= least {
-            (time / self.least).ceil()
-        } else {
-            let linear = self.first + self.growth * (held as f64 - 0.5);
-            let left = time - least;
-            let root = (linear * linear + 2.0 * self.growth * left).sqrt();
-            held as f64 + (2.0 * left / (linear + root)).ceil()
-        };
-        let mut count = (guess.max(1.0) as u64).clamp(1, most);
-        while count > 1 && self.run(count - 1) >= time {
-            count -= 1;
-        }
-        while count < most && self.run(count) < time {
-            count += 1;
-        }
-        count
-    }
-}
+/// Events, the earliest first.
+type Events = BinaryHeap<Reverse<Event>>;
 
 /// Seconds of a step for the contexts that it reads; constants of a step time, asked for
 /// once.
@@ -259,6 +206,9 @@ pub(crate) struct Replica<'a, S> {
     decoding: u32,
     finish: Events,
     crossing: Events,
+    paging: Paging,
+    /// Steps modulo the block.
+    phase: u64,
     /// Decoding sequences by (context - steps) modulo the block.
     residues: Vec<u32>,
     free: u64,
@@ -269,7 +219,7 @@ pub(crate) struct Replica<'a, S> {
     windowed: u64,
     /// Decoding sequences whose context still fits the window.
     below: u32,
-    lives: u64,
+    lives: u32,
     finished_last: u32,
     pub usage: Usage,
 }
@@ -297,6 +247,8 @@ impl<'a, S: StepTime> Replica<'a, S> {
             decoding: 0,
             finish: BinaryHeap::new(),
             crossing: BinaryHeap::new(),
+            paging: Paging::of(limits.block),
+            phase: 0,
             residues: vec![0; limits.block as usize],
             free: limits.blocks,
             promised: 0,
@@ -321,8 +273,11 @@ impl<'a, S: StepTime> Replica<'a, S> {
 
     /// Blocks that the cache of a request takes for itself.
     fn own(&self, request: &Request, tokens: u64) -> u64 {
-        let shared = self.limits.shared.min(request.input / self.limits.block);
-        tokens.div_ceil(u64::from(self.limits.block)) - u64::from(shared)
+        let shared = match self.limits.shared {
+            0 => 0,
+            shared => u64::from(shared).min(self.paging.split(request.input.into()).0),
+        };
+        self.paging.over(tokens) - shared
     }
 
     /// Takes a job in that is there at `now`; every step that begins before must have run.
@@ -483,9 +438,9 @@ impl<'a, S: StepTime> Replica<'a, S> {
             decoding: false,
             context: 0,
             since: 0,
-            finish: 0,
             before: self.last,
             after: NONE,
+            residue: 0,
             life: self.lives,
         };
         if job.scheduled.is_nan() {
@@ -580,32 +535,44 @@ impl<'a, S: StepTime> Replica<'a, S> {
     }
 
     /// Blocks that `count` further steps of the present batch take.
+    #[inline]
     fn new_blocks(&self, count: u64) -> u64 {
-        let block = u64::from(self.limits.block);
-        let partial = (0..count % block).map(|i| u64::from(self.full_at(i))).sum::<u64>();
-        count / block * u64::from(self.decoding) + partial
+        let (cycles, partial) = self.paging.split(count);
+        let mut taken = cycles * u64::from(self.decoding);
+        let mut place = self.full_now();
+        for _ in 0..partial {
+            taken += u64::from(self.residues[place]);
+            place = place.checked_sub(1).unwrap_or(self.residues.len() - 1);
+        }
+        taken
     }
 
-    /// Decoding sequences whose last block is full after `ahead` further steps.
-    fn full_at(&self, ahead: u64) -> u32 {
-        let block = u64::from(self.limits.block);
-        self.residues[((block - (self.steps + ahead) % block) % block) as usize]
+    /// The place among the residues of the decoding sequences whose last block is full: those of the
+    /// next step are one below, that of 0 after all others.
+    #[inline]
+    fn full_now(&self) -> usize {
+        if self.phase == 0 { 0 } else { (self.paging.block - self.phase) as usize }
     }
 
     /// The most steps up to `count` whose blocks are free; the first step's are.
+    #[inline]
     fn fitting(&self, count: u64) -> u64 {
-        if self.new_blocks(count) <= self.free {
+        let (cycles, _) = self.paging.split(count);
+        let most = (cycles + 1).saturating_mul(self.decoding.into());
+        if most <= self.free || self.new_blocks(count) <= self.free {
             return count;
         }
         let cycles = (self.free / u64::from(self.decoding)).saturating_sub(1);
-        let mut steps = cycles * u64::from(self.limits.block);
-        let mut taken = self.new_blocks(steps);
+        let mut taken = cycles * u64::from(self.decoding);
+        let mut steps = cycles * self.paging.block;
+        let mut place = self.full_now();
         loop {
-            taken += u64::from(self.full_at(steps));
+            taken += u64::from(self.residues[place]);
             if taken > self.free {
                 return steps;
             }
             steps += 1;
+            place = place.checked_sub(1).unwrap_or(self.residues.len() - 1);
         }
     }
 
@@ -615,6 +582,7 @@ impl<'a, S: StepTime> Replica<'a, S> {
         self.context += count * u64::from(self.decoding);
         self.windowed += count * u64::from(self.below);
         self.steps += count;
+        self.phase = self.paging.split(self.phase + count).1;
         self.usage.decode_tokens += count * u64::from(self.decoding);
         while next_due(&mut self.crossing, &self.slots, self.steps).is_some() {
             self.crossing.pop();
@@ -639,40 +607,36 @@ impl<'a, S: StepTime> Replica<'a, S> {
     /// The sequence has its whole context in the cache: it decodes from the next step on.
     fn decode(&mut self, slot: usize, out: &mut dyn FnMut(Finished)) {
         let steps = self.steps;
-        let Sequence { job, decoding, context, since, finish, life, .. } = &mut self.slots[slot];
-        (*decoding, *context, *since) = (true, job.target, steps);
-        *finish = steps + u64::from(job.last - job.generated);
+        let (_, offset) = self
+            .paging
+            .split(u64::from(self.slots[slot].job.target) + self.paging.block - self.phase);
+        let Sequence { job, decoding, context, since, residue, life, .. } = &mut self.slots[slot];
+        (*decoding, *context, *since, *residue) = (true, job.target, steps, offset as u32);
+        let finish = steps + u64::from(job.last - job.generated);
         self.decoding += 1;
         self.context += u64::from(job.target);
-        let (finish, life, context) = (*finish, *life, job.target);
-        let residue = self.residue(context, steps);
-        self.residues[residue] += 1;
+        let (life, context) = (*life, job.target);
+        self.residues[offset as usize] += 1;
         if let Some((_, window)) = self.attention.windowed {
             self.windowed += u64::from(context.min(window));
             if context < window {
                 self.below += 1;
-                self.crossing.push(Reverse((steps + u64::from(window - context), slot, life)));
+                let step = steps + u64::from(window - context);
+                self.crossing.push(Reverse(Event::new(step, slot, life)));
             }
         }
         if finish == steps {
             self.retire(slot, out);
         } else {
-            self.finish.push(Reverse((finish, slot, life)));
+            self.finish.push(Reverse(Event::new(finish, slot, life)));
         }
-    }
-
-    /// The residue of the step, modulo the block, at which a sequence needs its next block.
-    fn residue(&self, context: u32, since: u64) -> usize {
-        let block = u64::from(self.limits.block);
-        ((u64::from(context) + block - since % block) % block) as usize
     }
 
     /// Takes a decoding sequence out of the batch; returns the tokens in its cache.
     fn stop_decoding(&mut self, slot: usize) -> u32 {
-        let Sequence { context, since, .. } = self.slots[slot];
+        let Sequence { context, since, residue, .. } = self.slots[slot];
         let now = context + (self.steps - since) as u32;
-        let residue = self.residue(context, since);
-        self.residues[residue] -= 1;
+        self.residues[residue as usize] -= 1;
         self.decoding -= 1;
         self.context -= u64::from(now);
         if let Some((_, window)) = self.attention.windowed {
@@ -753,7 +717,8 @@ fn pairs(before: u32, chunk: u32, window: u32) -> u64 {
 /// The next live event.
 #[inline]
 fn next(events: &mut Events, slots: &[Sequence]) -> Option<(u64, usize)> {
-    while let Some(&Reverse((step, slot, life))) = events.peek() {
+    while let Some(Reverse(event)) = events.peek() {
+        let (step, slot, life) = event.parts();
         if slots[slot].life == life {
             return Some((step, slot));
         }

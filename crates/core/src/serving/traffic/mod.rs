@@ -8,6 +8,8 @@ mod trace;
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::simulator::Arrival;
 use crate::quantity::{Measure as _, RequestRate, Time};
 use crate::random::Stream;
@@ -92,7 +94,20 @@ pub enum Source {
     },
     /// They were recorded; the trace begins anew where it ends.
     Recorded(Arc<Trace>),
+    /// One of the others, whose first requests are kept: see [`Traffic::kept`].
+    Drawn(Arc<Drawn>),
 }
+
+/// Requests of a source that are kept, since many runs ask for the same ones.
+#[derive(Debug, PartialEq)]
+pub struct Drawn {
+    source: Source,
+    /// Gaps in units of their mean, and requests: those of seed 1 first.
+    seeds: Vec<Vec<(f64, Arrival)>>,
+}
+
+/// Most requests that are kept, over all seeds: 16 MB.
+const MOST_KEPT: u64 = 1 << 19;
 
 impl Traffic {
     /// The requests, without end. The same seed gives the same gaps (in units of the mean) and the
@@ -104,34 +119,91 @@ impl Traffic {
 
     /// Gaps in units of their mean, and requests, one after the other. They are the same at every
     /// rate unless caches are, see [`Traffic::is_scaled`].
-    pub(crate) fn draws(&self, seed: u64) -> Box<dyn FnMut() -> (f64, Arrival) + '_> {
-        match &self.source {
+    fn draws(&self, seed: u64) -> Box<dyn FnMut() -> (f64, Arrival) + '_> {
+        self.draws_of(&self.source, seed)
+    }
+
+    /// The same of a source.
+    fn draws_of<'a>(
+        &'a self,
+        source: &'a Source,
+        seed: u64,
+    ) -> Box<dyn FnMut() -> (f64, Arrival) + 'a> {
+        match source {
             Source::Random { burstiness, classes } => {
                 Box::new(random(*burstiness, classes, self.rate.value, seed))
             }
             Source::Recorded(trace) => Box::new(recorded(trace, seed)),
+            Source::Drawn(drawn) => {
+                let kept = seed.checked_sub(1).and_then(|seed| drawn.seeds.get(seed as usize));
+                let kept = kept.map_or(&[][..], Vec::as_slice);
+                let (mut next, mut more) = (kept.iter(), None);
+                Box::new(move || match next.next() {
+                    Some(draw) => *draw,
+                    None => more.get_or_insert_with(|| {
+                        let mut more = self.draws_of(&drawn.source, seed);
+                        for _ in kept {
+                            more();
+                        }
+                        more
+                    })(),
+                })
+            }
         }
     }
 
+    /// The same requests, those of the first seeds drawn once for many runs, where they are the same at
+    /// every rate and not too many.
+    #[must_use]
+    pub fn kept(&self, seeds: u32, requests: u64) -> Self {
+        let enough = match &self.source {
+            Source::Drawn(drawn) => {
+                let kept = drawn.seeds.iter().take(seeds as usize);
+                drawn.seeds.len() >= seeds as usize
+                    && kept.map(Vec::len).min().is_some_and(|it| it as u64 >= requests)
+            }
+            _ => false,
+        };
+        let few = requests.saturating_mul(seeds.into()) <= MOST_KEPT;
+        if enough || !few || !self.is_scaled() {
+            return self.clone();
+        }
+        let draw = |seed: u32| {
+            std::iter::repeat_with(self.draws(seed.into())).take(requests as usize).collect()
+        };
+        let seeds = (1..=seeds).into_par_iter().map(draw).collect();
+        let source = match &self.source {
+            Source::Drawn(drawn) => drawn.source.clone(),
+            source => source.clone(),
+        };
+        Self { source: Source::Drawn(Arc::new(Drawn { source, seeds })), ..self.clone() }
+    }
+
     /// True if another rate changes the gaps alone: more turns of conversations find less in a cache.
-    pub(crate) fn is_scaled(&self) -> bool {
+    fn is_scaled(&self) -> bool {
         match &self.source {
             Source::Random { classes, .. } => classes.iter().all(|class| class.session.is_none()),
-            Source::Recorded(_) => true,
+            Source::Recorded(_) | Source::Drawn(_) => true,
         }
     }
 
     /// Requests of such draws at the times that the rate gives them.
-    pub(crate) fn timed(
-        &self,
-        draws: impl Iterator<Item = (f64, Arrival)>,
-    ) -> impl Iterator<Item = Arrival> {
+    fn timed(&self, draws: impl Iterator<Item = (f64, Arrival)>) -> impl Iterator<Item = Arrival> {
         let mut now = 0.0;
         draws.map(move |(gap, request)| {
             let wait = gap / self.rate.value;
             now = self.profile.as_ref().map_or(now + wait, |profile| profile.after(now, wait));
             Arrival { at: Time::from_stored(now), ..request }
         })
+    }
+
+    /// True if the requests are those of a trace.
+    pub(crate) fn is_recorded(&self) -> bool {
+        match &self.source {
+            Source::Random { .. } => false,
+            Source::Recorded(_) => true,
+            Source::Drawn(drawn) => matches!(drawn.source, Source::Recorded(_)),
+        }
     }
 
     /// The same requests for so many replicas, each of which has a cache.
@@ -147,7 +219,14 @@ impl Traffic {
 
     /// Mean prompt and output tokens of a request.
     pub fn mean_lengths(&self) -> (f64, f64) {
-        match &self.source {
+        self.source.mean_lengths()
+    }
+}
+
+impl Source {
+    /// See [`Traffic::mean_lengths`].
+    fn mean_lengths(&self) -> (f64, f64) {
+        match self {
             Source::Random { classes, .. } => {
                 let total: f64 = classes.iter().map(|class| class.weight).sum();
                 let mean = |of: fn(&Class) -> f64| {
@@ -159,6 +238,7 @@ impl Traffic {
                 let (input, output, _) = trace.means();
                 (input, output)
             }
+            Source::Drawn(drawn) => drawn.source.mean_lengths(),
         }
     }
 }
