@@ -151,11 +151,16 @@ impl<'a> Reader<'a> {
                 kv_bytes,
             })
         };
+        // aiconfigurator's copy counts one worker of each kind where it has lost how many there were.
+        let nameless = |part: &str| part.ends_with("_num_workers=0");
+        let lost = inferencex
+            && row
+                .text("notes")
+                .is_some_and(|it| it.split(';').filter(|it| nameless(it)).count() == 2);
         let (prefill, (deployment, replicas)) = if apart {
             let notes = row.text("notes").unwrap_or_default();
-            // aiconfigurator's copy counts one worker of each kind where it has lost how many there were.
             let devices = count("n_devices")?.unwrap_or(0);
-            let [prefill, decode] = pools(notes, weights, kv_bytes, devices, inferencex)?;
+            let [prefill, decode] = pools(notes, weights, kv_bytes, devices, lost)?;
             (Some(prefill), decode)
         } else {
             (None, (aggregated()?, 1))
@@ -186,6 +191,7 @@ impl<'a> Reader<'a> {
             prefill,
             engine: engine.to_owned(),
             regime,
+            lost,
             // A held batch spends its time on answers: a prompt of usual length stands in.
             input: match load {
                 Load::Held(_) => count("isl")?.unwrap_or_else(|| prompt(row)),
@@ -221,12 +227,14 @@ impl Degrees {
     /// that runs of one node stand there a second time as runs on 64 devices, their times alike.
     fn counted_once(self) -> Self {
         let Self { tensor: Some(tensor), data, experts } = self else { return self };
-        let square = |root: u32| root > 1 && root.checked_mul(root) == Some(tensor * data);
+        let product = |a: u32, b: u32| u64::from(a) * u64::from(b);
+        let all = product(tensor, data);
+        let square = |root: u32| root > 1 && product(root, root) == all;
         if square(experts) && (tensor == 1 || data == 1) {
             let [tensor, data] = [tensor, data].map(|it| if it > 1 { experts } else { 1 });
             return Self { tensor: Some(tensor), data, experts };
         }
-        if square(data) && tensor == data && experts == tensor * data {
+        if square(data) && tensor == data && u64::from(experts) == all {
             return Self { tensor: Some(1), data, experts: data };
         }
         self
@@ -241,7 +249,7 @@ const KEEPING_UP: u32 = 3;
 /// attention data-parallel.
 fn usual(decode: Deployment) -> (Deployment, u32) {
     let devices = decode.devices();
-    let workers = (32 / devices).clamp(1, 4);
+    let workers = (32 / devices.max(1)).clamp(1, 4);
     let wide = decode.tensor > 8 && decode.data == 1;
     let apart = Deployment { tensor: 1, data: decode.tensor, expert_parallel: true, ..decode };
     (if wide { apart } else { decode }, workers)
@@ -279,7 +287,7 @@ fn pools(
     };
     let (prefill, decode) =
         (pool("prefill").ok_or_else(unknown)?, pool("decode").ok_or_else(unknown)?);
-    if lost && prefill.1 == 0 && decode.1 == 0 {
+    if lost {
         return Ok([(prefill.0, KEEPING_UP), usual(decode.0)]);
     }
     let split = |n: u32| {
@@ -428,7 +436,7 @@ mod tests {
                 pools(&notes, Weights::Eight, 1.0, 4 + tensor, lost).expect("two pools");
             assert_eq!([prefill.1, decode.1, decode.0.tensor, decode.0.data], expected);
         };
-        check(1, 8, true, [1, 1, 8, 1]);
+        check(1, 8, false, [1, 1, 8, 1]);
         check(0, 8, false, [1, 1, 8, 1]);
         check(0, 4, true, [KEEPING_UP, 4, 4, 1]);
         check(0, 8, true, [KEEPING_UP, 4, 8, 1]);

@@ -41,6 +41,8 @@ pub struct Run {
     pub(super) prefill: Option<(Deployment, u32)>,
     pub(super) engine: String,
     pub(super) regime: Regime,
+    /// How many instances there were is not known.
+    pub(super) lost: bool,
     pub(super) input: u32,
     pub(super) output: u32,
     pub(super) load: Load,
@@ -203,6 +205,8 @@ impl Run {
     pub(super) fn interval(&self, figure: &Figure) -> &'static str {
         match (self.load, figure.interval) {
             (Load::Held(_), "tpot" | "output_tokens_per_s") => "held_batch",
+            (_, "ttft") if self.lost => "lost_ttft",
+            (_, "tpot" | "output_tokens_per_s") if self.lost => "lost_tpot",
             (_, interval) => self.regime.interval(interval),
         }
     }
@@ -387,24 +391,34 @@ fn places(clients: u32, instances: u32) -> u32 {
     whole.max((f64::from(clients) / BEYOND).round() as u32).max(1)
 }
 
-/// The open run, requests coming evenly, at the rate that keeps `clients` in flight (Little's law):
-/// what a closed load comes to in the long run.
+/// How far clients who start together drift apart in a round, whose answers differ by a fifth in length.
+const DRIFT: f64 = 0.2;
+
+/// The open run at the rate that keeps `clients` in flight (Little's law): what a closed load comes to.
+/// They all send at once in the first round, and drift apart from round to round.
 fn in_flight(simulation: &Simulation<'_, Roofline>, clients: u32, requests: &[Arrival]) -> Report {
-    let at_gap = |gap: f64| {
-        let due = |i: usize| Time::from_stored(gap * i as f64);
+    let each = clients.max(1) as usize;
+    let at_gap = |requests: &[Arrival], gap: f64| {
+        let due = |i: usize| {
+            let (round, place) = ((i / each) as f64, (i % each) as f64);
+            let apart = (DRIFT * round.sqrt()).min(1.0);
+            Time::from_stored(gap * (round * each as f64 + place * apart))
+        };
         let arrivals = requests.iter().enumerate();
         simulation.open(arrivals.map(|(i, arrival)| Arrival { at: due(i), ..*arrival }))
     };
-    let clients = f64::from(clients.max(1));
-    let alone = at_gap(1e6).all().e2e.mean().unwrap_or(0.0);
+    let stay =
+        |requests: &[Arrival], gap: f64| at_gap(requests, gap).all().e2e.mean().unwrap_or(0.0);
+    let clients = each as f64;
+    let alone = stay(&requests[..requests.len().min(1)], 1.0);
     // From each client answered as if alone to a hundred times slower than that.
     let (mut short, mut long) = ((alone / clients).ln(), (100.0 * alone / clients).ln());
     for _ in 0..BISECTIONS {
         let middle = 0.5 * (short + long);
-        let busy = at_gap(middle.exp()).all().e2e.mean().unwrap_or(0.0) > clients * middle.exp();
+        let busy = stay(requests, middle.exp()) > clients * middle.exp();
         if busy { short = middle } else { long = middle }
     }
-    at_gap(long.exp())
+    at_gap(requests, long.exp())
 }
 
 /// The time of the API server for a request, in seconds: a constant and a part per prompt token.
