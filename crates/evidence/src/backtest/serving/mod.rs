@@ -160,7 +160,12 @@ impl<'a> Reader<'a> {
         let (prefill, (deployment, replicas)) = if apart {
             let notes = row.text("notes").unwrap_or_default();
             let devices = count("n_devices")?.unwrap_or(0);
-            let [prefill, decode] = pools(notes, weights, kv_bytes, devices, lost)?;
+            let of_load = || -> Result<f64> {
+                let [clients, input, output] = [need("concurrency")?, need("isl")?, need("osl")?];
+                Ok(f64::from(clients) * f64::from(input) / f64::from(output))
+            };
+            let load = lost.then(of_load).transpose()?;
+            let [prefill, decode] = pools(notes, weights, kv_bytes, devices, load)?;
             (Some(prefill), decode)
         } else {
             (None, (aggregated()?, 1))
@@ -241,8 +246,16 @@ impl Degrees {
     }
 }
 
-/// Prefill workers of a disaggregated run that does not say: enough to keep up with the others.
-const KEEPING_UP: u32 = 3;
+/// Prompts / answers in tokens, times clients, that a prefill device of a disaggregated run keeps up
+/// with (`InferenceX`'s files of `DeepSeek`-R1 on B200: one worker of four for 2,500).
+const KEPT_UP: f64 = 625.0;
+
+/// The prefill workers that keep up with a load, three at least, where a row does not say how many there
+/// were.
+fn keeping_up(prefill: &Deployment, load: f64) -> u32 {
+    let workers = load / (KEPT_UP * f64::from(prefill.devices().max(1)));
+    workers.ceil().clamp(3.0, 64.0) as u32
+}
 
 /// The decode workers of a disaggregated run that does not say how many there were: four, on no more
 /// than 32 devices, as most of `InferenceX`'s files have it. One on more devices than a node has its
@@ -266,7 +279,7 @@ fn pools(
     weights: Weights,
     kv_bytes: f64,
     devices: u32,
-    lost: bool,
+    lost: Option<f64>,
 ) -> Result<[(Deployment, u32); 2]> {
     let value = |key: &str| -> Option<u32> {
         notes.split(';').find_map(|part| part.strip_prefix(key)?.strip_prefix('=')?.parse().ok())
@@ -287,8 +300,8 @@ fn pools(
     };
     let (prefill, decode) =
         (pool("prefill").ok_or_else(unknown)?, pool("decode").ok_or_else(unknown)?);
-    if lost {
-        return Ok([(prefill.0, KEEPING_UP), usual(decode.0)]);
+    if let Some(load) = lost {
+        return Ok([(prefill.0, keeping_up(&prefill.0, load)), usual(decode.0)]);
     }
     let split = |n: u32| {
         let rest = devices.checked_sub(n * prefill.0.devices())?;
@@ -425,7 +438,7 @@ mod tests {
 
     #[test]
     fn workers_that_a_copy_has_lost_are_the_usual_ones() {
-        let check = |workers: u32, tensor: u32, lost: bool, expected: [u32; 4]| {
+        let check = |workers: u32, tensor: u32, lost: Option<f64>, expected: [u32; 4]| {
             let notes = format!(
                 "prefill_num_workers={workers};prefill_tp_size=4;prefill_pp_size=1;\
                  prefill_attention_dp_size=1;prefill_moe_ep_size=1;decode_num_workers={workers};\
@@ -436,11 +449,11 @@ mod tests {
                 pools(&notes, Weights::Eight, 1.0, 4 + tensor, lost).expect("two pools");
             assert_eq!([prefill.1, decode.1, decode.0.tensor, decode.0.data], expected);
         };
-        check(1, 8, false, [1, 1, 8, 1]);
-        check(0, 8, false, [1, 1, 8, 1]);
-        check(0, 4, true, [KEEPING_UP, 4, 4, 1]);
-        check(0, 8, true, [KEEPING_UP, 4, 8, 1]);
-        check(0, 16, true, [KEEPING_UP, 2, 1, 16]);
-        check(0, 48, true, [KEEPING_UP, 1, 1, 48]);
+        check(1, 8, None, [1, 1, 8, 1]);
+        check(0, 8, None, [1, 1, 8, 1]);
+        check(0, 4, Some(180.0), [3, 4, 4, 1]);
+        check(0, 8, Some(8.0 * 1606.0), [6, 4, 8, 1]);
+        check(0, 16, Some(8.0 * 2222.0), [8, 2, 1, 16]);
+        check(0, 48, Some(0.1), [3, 1, 1, 48]);
     }
 }
