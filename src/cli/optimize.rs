@@ -14,8 +14,10 @@ use flopcast_core::quantity::{Flop, Measure, Tokens};
 use flopcast_core::training::plan::Work;
 use flopcast_report::subject::sizing::{Sized, Sizes};
 use flopcast_study::optimize::Limit;
+use flopcast_study::places;
 use flopcast_study::sizing::Law;
 
+use super::input::document;
 use super::search::Space as Architectures;
 use super::shapes::Shapes;
 use super::{Global, capacity, exit, load};
@@ -130,7 +132,7 @@ impl Options {
             return self.shapes.run(scores, path, global);
         }
         let catalog = load::catalog(global)?;
-        let asked = load::asked(path, global)?;
+        let asked = load::typed(places::with_devices(document(path, global)?))?;
         let about = load::About::new(path, &catalog, global)?;
         let name = capacity::file_name(path);
         let kept = about.ask(|session| {

@@ -34,6 +34,22 @@ fn offers_of_the_catalog_within_limits() {
     assert!(number(&answer, "best.0.figures.days") <= 50.0);
 }
 
+/// The devices are what is asked for: a file that names none gets the answer of one that does.
+#[test]
+fn a_file_need_not_name_the_devices_that_are_sought() {
+    let answer = |name: &str, text: &str| {
+        let file = plan(name, text);
+        let market = ["--accelerator", "h100-sxm", "--provider", "aws", "--devices", "64"];
+        let mut answer = json(&[&["optimize", &file, "--format", "json"][..], &market].concat());
+        answer.as_object_mut().expect("an object").remove("name");
+        answer.to_string().replace(name, "")
+    };
+    let named = RUN.replace("purchase: {price: 2 USD/device-h}, region: USA, ", "");
+    let open = named.replace("  hardware: {accelerator: h100-sxm, count: 64}\n", "");
+    assert!(!open.contains("accelerator"), "{open}");
+    assert_eq!(answer("named.yaml", &named), answer("open.yaml", &open));
+}
+
 /// On 512 devices only clusters are named; what stands in no cluster is listed with its reason.
 #[test]
 fn a_run_on_512_devices_is_on_a_cluster() {

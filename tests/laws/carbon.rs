@@ -39,6 +39,28 @@ fn bloom_s_split() {
     }
 }
 
+/// A host belongs to a busy device as to an idle one: what works draws more than what waits, on a card of
+/// 72 W as on a board of 1,400.
+#[test]
+fn every_device_draws_more_at_work_than_idle() {
+    let mut tried = 0;
+    for device in CATALOG.accelerators().filter(|device| device.tdp.is_some()) {
+        let text = format!(
+            "{{name: x, model: resnet-50, training: {{hardware: {{accelerator: {}, count: 8}}, \
+             efficiency: {{mfu: 0.3}}}}, data: {{samples: 10M}}}}",
+            device.id
+        );
+        let Ok(scenario) = resolved(&text) else { continue };
+        let Ok(report) = crate::common::library::report(&scenario) else { continue };
+        let answer = flopcast::report::json::estimate(&report);
+        let [work, idle] =
+            ["work", "idle"].map(|part| number(&answer, &format!("training.energy_kwh.{part}")));
+        assert!(work > 0.0 && idle > 0.0, "{}: {work} kWh of work, {idle} idle", device.id);
+        tried += 1;
+    }
+    assert!(tried > 50, "{tried}");
+}
+
 #[test]
 fn every_factor_of_an_a100_hour_in_france_has_a_source() {
     let path = root().join("scenarios/a100-hour-france.yaml");

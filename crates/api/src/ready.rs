@@ -14,7 +14,6 @@ use flopcast_report::{Report, json};
 use flopcast_scenario::compose::Composition;
 use flopcast_scenario::document::Node;
 use flopcast_scenario::file::ScenarioFile;
-use flopcast_scenario::reader;
 use flopcast_study::capacity::{Capacity, Question};
 use flopcast_study::layouts::{Means, Settled};
 use flopcast_study::snapshot::Snapshot;
@@ -51,10 +50,10 @@ impl Asked {
                 return Ok(Self { document, file, whole: Some(Arc::new(whole)) });
             }
         }
-        match reader::read(&document) {
+        match ScenarioFile::read(&document) {
             Ok(file) => Ok(Self { document, file, whole: None }),
             Err(first) => {
-                let faults = reader::faults::<ScenarioFile>(&document);
+                let faults = ScenarioFile::faults(&document);
                 Err(if faults.is_empty() { vec![first] } else { faults })
             }
         }

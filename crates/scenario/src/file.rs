@@ -14,7 +14,7 @@ mod speculative;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use flopcast_core::diagnostic::{Place, Result};
+use flopcast_core::diagnostic::{Error, Place, Result};
 use flopcast_core::model::Spec;
 use flopcast_core::model::compress::Compression;
 use flopcast_core::quantity::{
@@ -22,6 +22,7 @@ use flopcast_core::quantity::{
     Precision, Pue, Samples, Share, Time, Tokens, WaterIntensity, YearlyRate,
 };
 use flopcast_core::training::parallelism::{Parallelism as Layout, Recompute, Zero};
+use flopcast_import::document::Node;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
@@ -29,7 +30,7 @@ use super::costs::{ServingCosts, TrainingCosts};
 use super::environment::{AverageBasis, Contracts, EmbodiedCarbon};
 use super::given::{Discounting, Given, Positive, Used};
 use super::purchase::{PaymentTerms, PurchaseTerms};
-use super::reader::Located;
+use super::reader::{self, Located};
 
 pub use super::traffic::{Autoscaling, Class, Lengths, Percentiles, Router, Slo, Traffic};
 pub use api::{Api, ApiPrices};
@@ -88,6 +89,21 @@ pub struct ScenarioFile {
     pub finance: Finance,
     /// The unit of the software carbon intensity (ISO/IEC 21031), such as `1000 requests`.
     pub functional_unit: Option<Given<flopcast_core::quantity::Requests, Positive>>,
+}
+
+impl ScenarioFile {
+    /// Reads a document. Here its readers are compiled once, and not in each crate that reads a file.
+    ///
+    /// # Errors
+    /// As [`reader::read`].
+    pub fn read(document: &Node) -> Result<Self> {
+        reader::read(document)
+    }
+
+    /// All faults of a document: see [`reader::faults`].
+    pub fn faults(document: &Node) -> Vec<Error> {
+        reader::faults::<Self>(document)
+    }
 }
 
 /// The training data: tokens, or samples and epochs.

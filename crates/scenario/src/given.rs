@@ -15,12 +15,12 @@ use std::marker::PhantomData;
 
 use flopcast_core::diagnostic::{Error, Place, Result};
 use flopcast_core::provenance::{Basis, Input};
-use flopcast_core::quantity::{Dimension, Distribution, Measure, text};
+use flopcast_core::quantity::{Dimension, Distribution, Measure, Scale, text};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::Value as Json;
 
-use super::reader::Located;
+use super::reader::{Located, located};
 
 /// A quantity of the scenario, with its place and the user's reason.
 ///
@@ -110,31 +110,42 @@ impl Domain for Used {
     }
 }
 
+impl<Q: Copy> Spread<Q> {
+    /// The same knowledge of what `to` makes of the quantity.
+    fn map<R>(self, to: impl Fn(Q) -> R) -> Spread<R> {
+        match self {
+            Self::Point(value) => Spread::Point(to(value)),
+            Self::Range(low, high) => Spread::Range(to(low), to(high)),
+            Self::Pert { low, mode, high } => {
+                Spread::Pert { low: to(low), mode: to(mode), high: to(high) }
+            }
+        }
+    }
+}
+
+impl Spread<f64> {
+    /// The stored value that stands for a spread on a scale.
+    fn middle(self, scale: Scale) -> f64 {
+        match self {
+            Self::Point(value) | Self::Pert { mode: value, .. } => value,
+            Self::Range(low, high) => Distribution::range(low, high, scale).quantile(0.5),
+        }
+    }
+}
+
 impl<Q: Measure> Spread<Q> {
     /// The one value that stands for it: the median of a range (geometric mean for positive
     /// quantities), the mode of three points.
     pub fn central(&self) -> Q {
-        match self {
-            Self::Point(value) | Self::Pert { mode: value, .. } => *value,
-            Self::Range(low, high) => {
-                let range = Distribution::range(low.stored(), high.stored(), Q::SCALE);
-                Q::from_stored(range.quantile(0.5))
-            }
-        }
+        Q::from_stored(self.map(Q::stored).middle(Q::SCALE))
     }
 
     /// The distribution of the quantity; `None` if it is one value.
     pub fn distribution(&self) -> Option<Distribution> {
-        match self {
-            Self::Point(_) => None,
-            Self::Range(low, high) => {
-                Some(Distribution::range(low.stored(), high.stored(), Q::SCALE))
-            }
-            Self::Pert { low, mode, high } => Some(Distribution::Pert {
-                low: low.stored(),
-                mode: mode.stored(),
-                high: high.stored(),
-            }),
+        match self.map(Q::stored) {
+            Spread::Point(_) => None,
+            Spread::Range(low, high) => Some(Distribution::range(low, high, Q::SCALE)),
+            Spread::Pert { low, mode, high } => Some(Distribution::Pert { low, mode, high }),
         }
     }
 }
@@ -150,8 +161,9 @@ impl<Q: Measure, D: Domain> Given<Q, D> {
     /// # Errors
     /// If it is not such a quantity: the reason, in words for the user.
     pub(super) fn from_json(raw: Located<Json>) -> Result<Self, String> {
-        let Unplaced { spread, source, .. } =
-            Unplaced::<Q, D>::deserialize(raw.value).map_err(|error| error.to_string())?;
+        let Unplaced { spread, source } =
+            Kind::of::<Q, D>().deserialize(raw.value).map_err(|error| error.to_string())?;
+        let spread = spread.map(Q::from_stored);
         Ok(Self { spread, source, place: raw.place, domain: PhantomData })
     }
 
@@ -168,102 +180,118 @@ impl<Q: Measure, D: Domain> Given<Q, D> {
 
 impl<'de, Q: Measure, D: Domain> Deserialize<'de> for Given<Q, D> {
     fn deserialize<R: Deserializer<'de>>(deserializer: R) -> Result<Self, R::Error> {
-        let Located { value: Unplaced { spread, source, domain }, place } =
-            Located::deserialize(deserializer)?;
-        Ok(Self { spread, source, place, domain })
+        let Located { value: Unplaced { spread, source }, place } =
+            located(deserializer, Kind::of::<Q, D>())?;
+        Ok(Self { spread: spread.map(Q::from_stored), source, place, domain: PhantomData })
     }
 }
 
-/// A quantity without its place.
-struct Unplaced<Q, D> {
-    spread: Spread<Q>,
+/// A quantity without its place, in the stored unit of its dimension.
+struct Unplaced {
+    spread: Spread<f64>,
     source: Option<String>,
-    domain: PhantomData<D>,
 }
 
-impl<'de, Q: Measure, D: Domain> Deserialize<'de> for Unplaced<Q, D> {
-    fn deserialize<R: Deserializer<'de>>(deserializer: R) -> Result<Self, R::Error> {
-        deserializer.deserialize_any(Quantity(PhantomData))
+/// The type of a quantity and the domain of its key as data: the reader of quantities is compiled
+/// once, not for each type.
+#[derive(Clone, Copy)]
+struct Kind {
+    dimension: Dimension,
+    scale: Scale,
+    accepts: fn(f64) -> Result<(), String>,
+}
+
+impl Kind {
+    const fn of<Q: Measure, D: Domain>() -> Self {
+        Self { dimension: Q::DIMENSION, scale: Q::SCALE, accepts: accepts::<Q, D> }
+    }
+
+    /// One value with its unit.
+    fn one(self, text: &str) -> Result<f64, String> {
+        let stored = text::parse_stored(text, self.dimension).map_err(|error| error.to_string())?;
+        (self.accepts)(stored).map(|()| stored)
+    }
+
+    /// A value, or the two ends of a range.
+    fn spread(self, text: &str) -> Result<Spread<f64>, String> {
+        let Some((low, high)) = text.split_once("..") else {
+            return Ok(Spread::Point(self.one(text)?));
+        };
+        // `2.0..3.0 USD/device-h`: the unit at the end serves both.
+        let (_, unit) = text::split_number(high.trim());
+        let has_unit = !low.trim().ends_with(|c: char| c.is_ascii_digit());
+        let low = if has_unit { self.one(low) } else { self.one(&format!("{low}{unit}")) }?;
+        let high = self.one(high)?;
+        if low >= high {
+            return Err(format!("the range {text} does not rise"));
+        }
+        Ok(Spread::Range(low, high))
     }
 }
 
-/// Reads a quantity in any of its forms.
-struct Quantity<Q, D>(PhantomData<(Q, D)>);
+/// A stored value must make sense as its quantity, and its key must take it.
+fn accepts<Q: Measure, D: Domain>(stored: f64) -> Result<(), String> {
+    Q::from_stored(stored).check()?;
+    match D::refuses(stored) {
+        Some(why) => Err(format!("{} {why}", text::show_stored(stored, Q::DIMENSION))),
+        None => Ok(()),
+    }
+}
 
-impl<'de, Q: Measure, D: Domain> Visitor<'de> for Quantity<Q, D> {
-    type Value = Unplaced<Q, D>;
+impl<'de> DeserializeSeed<'de> for Kind {
+    type Value = Unplaced;
+
+    fn deserialize<R: Deserializer<'de>>(self, deserializer: R) -> Result<Unplaced, R::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Kind {
+    type Value = Unplaced;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "a quantity such as {}", example(Q::DIMENSION))
+        write!(f, "a quantity such as {}", example(self.dimension))
     }
 
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Self::Value, E> {
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Unplaced, E> {
         self.visit_f64(value as f64)
     }
 
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Self::Value, E> {
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Unplaced, E> {
         self.visit_str(&value.to_string())
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        let spread = match text.split_once("..") {
-            None => Spread::Point(one::<_, D, _>(text)?),
-            Some((low, high)) => {
-                // `2.0..3.0 USD/device-h`: the unit at the end serves both.
-                let (_, unit) = text::split_number(high.trim());
-                let has_unit = !low.trim().ends_with(|c: char| c.is_ascii_digit());
-                let low: Q = one::<_, D, _>(&if has_unit {
-                    low.to_owned()
-                } else {
-                    format!("{low}{unit}")
-                })?;
-                let high: Q = one::<_, D, _>(high)?;
-                if low.stored() >= high.stored() {
-                    return Err(E::custom(format!("the range {text} does not rise")));
-                }
-                Spread::Range(low, high)
-            }
-        };
-        Ok(Unplaced { spread, source: None, domain: PhantomData })
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Unplaced, E> {
+        Ok(Unplaced { spread: self.spread(text).map_err(E::custom)?, source: None })
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Unplaced, A::Error> {
         const KEYS: &[&str] = &["value", "source", "low", "mode", "high"];
-        let (mut value, mut source): (Option<Self::Value>, Option<String>) = (None, None);
-        let mut points: [Option<Self::Value>; 3] = [None, None, None];
+        let (mut value, mut source): (Option<Unplaced>, Option<String>) = (None, None);
+        let mut points: [Option<Unplaced>; 3] = [None, None, None];
         while let Some(key) = entries.next_key::<String>()? {
             match key.as_str() {
-                "value" => value = Some(entries.next_value()?),
+                "value" => value = Some(entries.next_value_seed(self)?),
                 "source" => source = Some(entries.next_value()?),
-                "low" => points[0] = Some(entries.next_value()?),
-                "mode" => points[1] = Some(entries.next_value()?),
-                "high" => points[2] = Some(entries.next_value()?),
+                "low" => points[0] = Some(entries.next_value_seed(self)?),
+                "mode" => points[1] = Some(entries.next_value_seed(self)?),
+                "high" => points[2] = Some(entries.next_value_seed(self)?),
                 other => return Err(de::Error::unknown_field(other, KEYS)),
             }
         }
-        let point = |p: &Self::Value| p.spread.central();
+        let point = |p: &Unplaced| p.spread.middle(self.scale);
         let spread = match (value, points) {
             (Some(value), [None, None, None]) => value.spread,
             (None, [Some(low), Some(mode), Some(high)]) => {
                 let (low, mode, high) = (point(&low), point(&mode), point(&high));
-                if !(low.stored() <= mode.stored() && mode.stored() <= high.stored()) {
+                if !(low <= mode && mode <= high) {
                     return Err(de::Error::custom("low, mode and high do not rise"));
                 }
                 Spread::Pert { low, mode, high }
             }
             _ => return Err(de::Error::custom("write {value, source} or {low, mode, high}")),
         };
-        Ok(Unplaced { spread, source, domain: PhantomData })
-    }
-}
-
-/// One value with its unit, which must make sense in its dimension and be accepted by the key.
-fn one<Q: Measure, D: Domain, E: de::Error>(text: &str) -> Result<Q, E> {
-    let value: Q = text::parse(text).map_err(E::custom)?;
-    value.check().map_err(E::custom)?;
-    match D::refuses(value.stored()) {
-        Some(why) => Err(E::custom(format!("{} {why}", text::show(value)))),
-        None => Ok(value),
+        Ok(Unplaced { spread, source })
     }
 }
 

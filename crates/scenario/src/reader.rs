@@ -1,8 +1,12 @@
 //! From the document's tree to typed values, by serde: every error finds its place.
 
+use std::marker::PhantomData;
+
 use flopcast_core::diagnostic::{Error, Place, Placed, Result};
 use serde::de::value::{MapDeserializer, SeqDeserializer, StrDeserializer};
-use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
+use serde::de::{
+    self, Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, IntoDeserializer, Visitor,
+};
 
 use flopcast_import::document::{Key, Node, Value};
 
@@ -58,28 +62,66 @@ const LOCATED: &str = "$flopcast::located";
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Located<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Parts<T>(std::marker::PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Parts<T> {
-            type Value = Located<T>;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a value with its place")
-            }
-            fn visit_seq<A: de::SeqAccess<'de>>(
-                self,
-                mut parts: A,
-            ) -> Result<Located<T>, A::Error> {
-                let missing = || de::Error::custom("a value with its place");
-                let (file, text) = parts.next_element::<(String, String)>()?.ok_or_else(missing)?;
-                let (inside, line, column, width) = parts.next_element()?.ok_or_else(missing)?;
-                let value = parts.next_element()?.ok_or_else(missing)?;
-                let (file, text) = (file.into(), text.into());
-                let place = Place { file, inside, line, column, width, text };
-                Ok(Located { value, place })
-            }
-        }
-        deserializer.deserialize_tuple_struct(LOCATED, 3, Parts(std::marker::PhantomData))
+        located(deserializer, PhantomData)
     }
 }
+
+/// What a seed makes of a value, with its place.
+pub(crate) fn located<'de, D: Deserializer<'de>, S: DeserializeSeed<'de>>(
+    deserializer: D,
+    seed: S,
+) -> Result<Located<S::Value>, D::Error> {
+    deserializer.deserialize_tuple_struct(LOCATED, 3, Parts(seed))
+}
+
+/// Reads a place and the value there.
+struct Parts<S>(S);
+
+impl<'de, S: DeserializeSeed<'de>> Visitor<'de> for Parts<S> {
+    type Value = Located<S::Value>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a value with its place")
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
+        let place = place(&mut parts)?;
+        match parts.next_element_seed(self.0)? {
+            Some(value) => Ok(Located { value, place }),
+            None => Err(de::Error::custom("a place without a value")),
+        }
+    }
+}
+
+/// The place that comes before a value.
+fn place<'de, A: de::SeqAccess<'de>>(parts: &mut A) -> Result<Place, A::Error> {
+    let missing = || de::Error::custom("a value without its place");
+    let (file, text) = parts.next_element::<(String, String)>()?.ok_or_else(missing)?;
+    let (inside, line, column, width) = parts.next_element()?.ok_or_else(missing)?;
+    Ok(Place { file: file.into(), inside, line, column, width, text: text.into() })
+}
+
+/// What to write at a key that is missing.
+const EXAMPLES: &[(&str, &str)] = &[
+    ("name", "my-run"),
+    ("model", "llama-3-8b"),
+    ("hardware", "8xH100"),
+    ("accelerator", "H100"),
+    ("traffic", "{requests: 5/s, input_tokens: 1000, output_tokens: 300}"),
+    ("mean", "1000"),
+    ("input_tokens", "1000"),
+    ("tokens", "15T"),
+    ("data", "10 TB"),
+    ("price", "2.50 USD/h"),
+    ("requests", "2M"),
+    ("within", "36 h"),
+    ("share", "20 %"),
+    ("rank", "16"),
+    ("acceptance", "70 %"),
+    ("start_up", "5 min"),
+    ("turns", "4"),
+    ("think_time", "30 s"),
+];
 
 /// [`Error`] as serde wants it.
 #[derive(Debug)]
@@ -120,7 +162,12 @@ impl de::Error for Refusal {
         )
     }
     fn missing_field(field: &'static str) -> Self {
-        Self(Error::input(format!("the key `{field}` is missing here")))
+        let error = Error::input(format!("the key `{field}` is missing here"));
+        let example = EXAMPLES.iter().find(|(key, _)| *key == field);
+        Self(match example {
+            Some((_, example)) => error.hint(format!("such as `{field}: {example}`")),
+            None => error,
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Spellings that people type where a scenario has another word: keys by their usual names
 //! elsewhere, words in capitals, a device with its count in one text. Each is read, and said.
 
+mod steps;
 mod table;
 
 use flopcast_core::diagnostic::Place;
@@ -27,6 +28,7 @@ pub fn respell(document: &mut Node) -> Vec<String> {
             rename(document, row.typed, row, section, &mut notes);
         }
     }
+    steps::respell(document, &mut notes);
     for (section, names) in UNREAD {
         for typed in typed_in(document, section, names) {
             if document.take(&typed).is_some() {
@@ -136,6 +138,14 @@ fn rename(document: &mut Node, names: &[&str], row: &Row, section: &str, notes: 
         {
             key = hardware;
             meant = value.clone();
+        }
+        // `gpus: L4` says which, and leaves open how many.
+        let device = format!("{}.accelerator", key.strip_suffix(".count").unwrap_or_default());
+        if let (true, Value::Text(text)) = (key.ends_with(".count"), &value.value)
+            && text.starts_with(|c: char| c.is_ascii_alphabetic())
+            && document.at(&device).is_none()
+        {
+            key = &device;
         }
         if let (Some(hardware), Value::Text(text)) =
             (key.strip_suffix(".accelerator"), &value.value)
@@ -509,7 +519,7 @@ mod tests {
 
     use super::*;
 
-    fn check(text: &str, wanted: &str) {
+    pub(super) fn check(text: &str, wanted: &str) {
         let mut node = document::parse("test.yaml", text.as_bytes()).expect("YAML");
         let notes = respell(&mut node);
         let mut expected = document::parse("test.yaml", wanted.as_bytes()).expect("YAML");
@@ -629,6 +639,8 @@ mod tests {
             "training: {nodes: 8, gpus_per_node: 8, gpu: H100}",
             "training: {hardware: {count: 64, accelerator: H100}}",
         );
+        check("inference: {gpus: L4}", "inference: {hardware: {accelerator: L4}}");
+        check("training: {devices: RTX 4090}", "training: {hardware: {accelerator: RTX 4090}}");
         check(
             "training: {devices: 64xH100}",
             "training: {hardware: {count: 64, accelerator: H100}}",

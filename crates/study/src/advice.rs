@@ -26,7 +26,7 @@ use flopcast_core::model::{AttentionCount, Decode, Input, Layer, Model, Operator
 use flopcast_core::quantity::{Data, Devices, Energy, Measure as _, Precision, Time};
 use flopcast_core::serving;
 use flopcast_scenario::file::ScenarioFile;
-use flopcast_scenario::{Files, Models, document, reader, resolve};
+use flopcast_scenario::{Files, Models, document, resolve};
 
 /// Groups that compression names.
 const GROUPS: [Role; 6] =
@@ -312,7 +312,7 @@ impl Asked {
             if let Some((key, value)) = setting.and_then(|it| it.split_once('=')) {
                 node.set(&format!("compress.{key}={}", serde_json::Value::from(value)))?;
             }
-            let file: ScenarioFile = reader::read(&node)?;
+            let file = ScenarioFile::read(&node)?;
             resolve(&file, catalog, files)?
                 .inference
                 .ok_or_else(|| Error::input("the scenario has no service"))

@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use flopcast_core::catalog::{Catalog, Purchase, Wanted};
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::quantity::Measure as _;
-use flopcast_scenario::document::Node;
+use flopcast_scenario::document::{Node, Value};
 use flopcast_scenario::file::{Placement, ScenarioFile};
 use flopcast_scenario::purchase::PurchaseTerms;
-use flopcast_scenario::reader;
 
 use super::axis::{Axis, Choice, Setting};
 use super::optimize::{MARKETPLACES, Market};
@@ -43,6 +42,20 @@ pub fn axes(
         .collect()
 }
 
+/// A document whose devices a question chooses: where it names none, one stands in for them.
+pub fn with_devices(mut document: Node) -> Node {
+    for section in ["training", "inference"] {
+        let Some(place) = document.at(section).map(|node| node.place.clone()) else { continue };
+        let key = format!("{section}.hardware.accelerator");
+        if document.at(&key).is_none() {
+            let device = Node { value: Value::Text("h100-sxm".to_owned()), place };
+            // A section that is no map is refused by its reader, in its words.
+            let _ = document.put(&key, device);
+        }
+    }
+    document
+}
+
 /// The axis of all devices that have a price, and of which memory and bandwidth are known.
 fn every_device(catalog: &Catalog) -> Result<Axis> {
     let sold: BTreeSet<&str> = catalog.prices().map(|price| price.accelerator.as_str()).collect();
@@ -62,7 +75,7 @@ fn every_device(catalog: &Catalog) -> Result<Axis> {
 /// Each device where it is sold: at the document's own place if that sells it and nobody asks for
 /// another, else at the cheapest one of the market. A document with a price of its own, or that owns its hardware, stays as it is.
 fn placed(axis: Axis, document: &Node, market: &Market, catalog: &Catalog) -> Result<Axis> {
-    let Ok(file) = reader::read(document) else { return Ok(axis) };
+    let Ok(file) = ScenarioFile::read(&with_devices(document.clone())) else { return Ok(axis) };
     let (place, path) = place(&file);
     let Some(plan) = plan(place) else { return Ok(axis) };
     let open = market.providers.is_empty() && market.regions.is_empty();

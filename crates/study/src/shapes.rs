@@ -8,9 +8,9 @@ use flopcast_core::model::roofline::Device;
 use flopcast_core::model::{AttentionCount, Input, Model, roofline};
 use flopcast_core::quantity::text::{convert, parse_in};
 use flopcast_core::quantity::{Measure, Precision, Time};
+use flopcast_scenario::Files;
 use flopcast_scenario::document::{Node, Value};
 use flopcast_scenario::file::ScenarioFile;
-use flopcast_scenario::{Files, reader};
 use rayon::prelude::*;
 
 use super::axis::Setting;
@@ -243,7 +243,6 @@ impl Question<'_> {
     /// The scenario's model in the shape of a row, on one sample.
     fn model(&self, keys: &[String], cells: &[String]) -> Result<std::sync::Arc<Model>> {
         let mut document = self.document.clone();
-        let file = |document: &Node| reader::read::<ScenarioFile>(document);
         let mut input = Input::default();
         for (key, cell) in keys.iter().zip(cells) {
             let whole =
@@ -254,7 +253,7 @@ impl Question<'_> {
                 _ => Setting::new("column", &path(&document, key)?, cell)?.put(&mut document)?,
             }
         }
-        let file = file(&document)?;
+        let file = ScenarioFile::read(&document)?;
         let data = file.data.as_ref().and_then(|data| data.image_size.as_ref());
         let training = file.training.as_ref();
         let length = training.and_then(|training| training.sequence_length.as_ref());

@@ -15,7 +15,7 @@ use flopcast_scenario::document::{Node, Value};
 use flopcast_scenario::file::ScenarioFile;
 use flopcast_scenario::memo::Memo;
 use flopcast_scenario::resolve::{Frame, Part};
-use flopcast_scenario::{Files, Models, reader, spelling};
+use flopcast_scenario::{Files, Models, spelling};
 use rayon::prelude::*;
 
 use super::axis::{Axis, Setting};
@@ -247,7 +247,7 @@ impl<'a> Space<'a> {
 
     /// The scenario file of a combination.
     pub(crate) fn file(&self, digits: &[usize]) -> Result<ScenarioFile> {
-        reader::read(&self.document(digits)?)
+        ScenarioFile::read(&self.document(digits)?)
     }
 
     fn document(&self, digits: &[usize]) -> Result<Node> {

@@ -22,7 +22,7 @@ use crate::request::{Asking, Out, Tried, read};
 use crate::{Answer, Fault, Question, Session};
 
 /// Every question, in the order in which they are told.
-pub(crate) const ALL: &[Question] = &[
+pub(crate) static ALL: &[Question] = &[
     question::<estimate::Request>(),
     question::<explain::Request>(),
     question::<model::Request>(),

@@ -17,7 +17,7 @@ use flopcast_study::space::Space;
 use flopcast_study::{fleets, layouts, places};
 
 use super::{Declared, Show, capacity};
-use crate::request::{Asking, Out, Tried, about_a_scenario};
+use crate::request::{Asking, Errors, Opened, Out, Tried, about_a_scenario};
 use crate::{Asked, Session};
 
 about_a_scenario! {
@@ -281,7 +281,8 @@ impl Declared for Request {
     const LONG: bool = true;
 
     fn answer(&self, asking: &Asking<'_>, out: &mut Out) -> Tried<bool> {
-        let (asked, files) = asking.asked(&self.whole())?;
+        let Opened { document, files } = asking.open(&self.whole())?;
+        let asked = Asked::read(places::with_devices(document)).map_err(Errors)?;
         let devices = self.devices;
         let text = |said: Option<&String>, usual: &str| {
             said.map_or_else(|| usual.to_owned(), String::clone)

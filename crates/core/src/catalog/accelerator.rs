@@ -143,20 +143,17 @@ impl Accelerator {
     }
 
     /// The format in which the device computes products of numbers stored in `precision`: that
-    /// format, or 16 bits where weights are narrower than what it multiplies.
+    /// format, or where weights are narrower than what it multiplies 16 bits, or 32 on a processor.
     ///
     /// # Errors
-    /// If neither peak is known.
+    /// If none of these peaks is known.
     pub fn products(&self, precision: Precision) -> Result<Precision> {
         let own = self.peak(precision);
         if own.is_ok() || precision.size().value >= Precision::Fp16.size().value {
             return own.map(|_| precision);
         }
-        let wider = [Precision::Bf16, Precision::Fp16].into_iter();
-        wider
-            .into_iter()
-            .find(|wider| self.peak(*wider).is_ok())
-            .map_or_else(|| own.map(|_| precision), Ok)
+        let wider = self.first_of(&[Precision::Bf16, Precision::Fp16, Precision::Fp32]);
+        wider.map_or_else(|| own.map(|_| precision), Ok)
     }
 
     /// Every dense peak that is known, from wide to narrow formats, with the citation that all of

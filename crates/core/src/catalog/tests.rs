@@ -555,3 +555,18 @@ fn prices_move_as_those_that_were_replaced() {
         assert!((found / stated - 1.0).abs() < 0.02, "{name}: {found}, not {stated}");
     }
 }
+
+#[test]
+fn narrow_weights_are_multiplied_in_what_the_device_has() {
+    let catalog = Catalog::embedded();
+    let check = |device: &str, stored: Precision, wanted: Option<Precision>| {
+        let found = catalog.accelerator(device).unwrap().products(stored).ok();
+        assert_eq!(found, wanted, "{device}, {stored}");
+    };
+    check("h100-sxm", Precision::Fp8, Some(Precision::Fp8));
+    check("a100-sxm-80gb", Precision::Fp8, Some(Precision::Bf16));
+    check("v100-sxm2-16gb", Precision::Int4, Some(Precision::Fp16));
+    check("epyc-9654", Precision::Int4, Some(Precision::Fp32));
+    // A format that somebody names and the device lacks is refused, unless it is narrow.
+    check("v100-sxm2-16gb", Precision::Bf16, None);
+}

@@ -67,7 +67,9 @@ pub fn rows(power: &Result<PowerModel, Unknown>, when: When, phases: &[Phase]) -
             let busy = busy.trace().named("power of a busy device with its host");
             let mut idle = idle.trace();
             if let Some(host) = idle_host {
-                idle = &idle + &host.trace();
+                let of_busy = (&busy - &host.device.trace()).or_nothing();
+                let host = host.usual.trace().min(&of_busy);
+                idle = &idle + &host.named("power of an idle host, at most a busy one's");
             }
             let idle = idle.named("power of an idle device with its host");
             let above = (&busy - &idle).or_nothing();

@@ -229,11 +229,7 @@ fn stage(
     // Activations.
     let tokens = (layout.micro_batch * batch.length) as f64 / context;
     let micro_batches = layout.micro_batches(batch);
-    let in_flight = if first {
-        (pipeline + (pipeline - 1.0) * (1.0 - 1.0 / layout.chunks as f64)).min(micro_batches)
-    } else {
-        1.0
-    };
+    let in_flight = in_flight(layout, first).min(micro_batches);
     let kept = kept_per_token(model, layout, platform, dense_share, batch.length as f64);
     let residual = if layout.sequence { tensor } else { 1.0 };
     let input = 2.0 * model.hidden as f64 / residual;
@@ -260,6 +256,19 @@ fn stage(
         gradients = (gradients - activations).max(0.0);
     }
     Stage { weights, gradients: gradients + transient, optimizer, activations }
+}
+
+/// Micro-batches of which the first or the last stage keeps the activations. One forward one backward
+/// keeps as many as there are stages on the first, one on the last; of `v` chunks a stage the first keeps
+/// `p + (p - 1) / v`, 1 + (p - 1) / (p v) times as many (arXiv:2205.05198, sec. 4.2.3), and the last
+/// `p - (p - 1) / v`: before its first backward pass it has all chunks but the last behind it.
+fn in_flight(layout: &Parallelism, first: bool) -> f64 {
+    let [p, v] = [layout.pipeline, layout.chunks].map(|n| n as f64);
+    match (first, layout.chunks) {
+        (true, 1) => p,
+        (true, _) => p + (p - 1.0) / v,
+        (false, _) => p - (p - 1.0) / v,
+    }
 }
 
 /// Bytes that one token leaves behind in one block where every other matrix product is computed anew
@@ -327,6 +336,23 @@ mod tests {
     use crate::training::format::Format;
     use crate::training::platform::{Hardware, Software};
     use crate::training::state::ADAMW;
+
+    /// arXiv:2205.05198, table 3 and sec. 4.2.3: 530B in 35 stages of 3 chunks keeps 1 + 34 / 105 times the
+    /// layers of a whole pipeline; 175B in 8 stages of 3, 1 + 7 / 24.
+    #[test]
+    fn interleaved_stages_keep_what_the_schedule_leaves_open() {
+        for (pipeline, chunks, first, last) in [
+            (1, 1, 1.0, 1.0),
+            (8, 1, 8.0, 1.0),
+            (8, 3, 8.0 * (1.0 + 7.0 / 24.0), 17.0 / 3.0),
+            (35, 3, 35.0 * (1.0 + 34.0 / 105.0), 71.0 / 3.0),
+        ] {
+            let layout = Parallelism { pipeline, chunks, ..Parallelism::SINGLE };
+            let close = |a: f64, b: f64| assert!((a / b - 1.0).abs() < 1e-12, "{layout:?}: {a}");
+            close(in_flight(&layout, true), first);
+            close(in_flight(&layout, false), last);
+        }
+    }
 
     /// Peak allocated memory of Llama 3 blocks on 8 B200 (MooreThreads/SimuMax, docs/b200, April
     /// 2026), in GB: 12 blocks of the 70B, 4 of the 405B.

@@ -22,7 +22,7 @@ pub(super) struct Dialect {
     /// Keys of which all stand in a document of this kind; `a | b` is either.
     #[serde(default)]
     signs: Vec<String>,
-    /// The facts that the mere use of the framework tells.
+    /// The facts that the mere use of the framework tells, its defaults among them.
     #[serde(default)]
     says: IndexMap<Fact, String>,
     /// Its keys and what they say: the value, or these words if the value is no `false`.
@@ -117,15 +117,18 @@ impl Dialect {
 
     /// Adds what settings say to the facts; gives back the keys that say nothing to it.
     pub(super) fn read(&self, settings: &[Setting], facts: &mut Facts) -> Vec<String> {
-        for (fact, words) in &self.says {
-            facts.say(*fact, vec![words.clone()]);
-        }
         let mut strange = Vec::new();
         for setting in settings {
             match self.meaning(setting) {
                 Some(meaning) => apply(setting, meaning, facts),
                 None if self.ignores(setting) => {}
                 None => strange.push(setting.key.clone()),
+            }
+        }
+        // What a framework does unasked is weaker than what any of the job's files says.
+        for (fact, words) in &self.says {
+            if !facts.has(*fact) {
+                facts.say(*fact, vec![words.clone()]);
             }
         }
         strange

@@ -249,7 +249,7 @@ pub(super) fn zero(word: Option<&str>) -> Option<u64> {
 pub(super) fn recompute(word: &str) -> String {
     match word.to_ascii_lowercase().as_str() {
         "selective" | "minimal" | "save_dot_except_mlpwi" => "selective".to_owned(),
-        "none" | "false" => "none".to_owned(),
+        "none" | "null" | "false" => "none".to_owned(),
         _ => "full".to_owned(),
     }
 }

@@ -3,11 +3,11 @@
 //! Given power is taken as it is. Else a busy device draws TDP x a load factor, which the catalog
 //! has as measured for the device or for its kind, and which contains the host where it was
 //! measured so. An idle one draws its idle power, or TDP x 'power.idle', and its share of an idle
-//! host.
+//! host, which draws no more than a busy one: an L4 of 72 W has no host of 150 W.
 
 use flopcast_core::catalog::{Accelerator, Catalog, Kind};
 use flopcast_core::diagnostic::Result;
-use flopcast_core::ledger::plan::{Draw, PowerModel};
+use flopcast_core::ledger::plan::{Draw, IdleHost, PowerModel};
 use flopcast_core::provenance::{Input, Unknown};
 use flopcast_core::quantity::DevicePower;
 
@@ -55,7 +55,15 @@ pub(super) fn power(
         return Ok(Ok(PowerModel::ByLoad { busy, idle, idle_host: None }));
     }
     let host = device.host_power().filter(|_| device.kind == Kind::Gpu);
-    let idle_host = host.map(|host| host.input(format!("idle host power per {}", device.id)));
+    let idle_host = host
+        .map(|host| -> Result<IdleHost> {
+            let usual = host.input(format!("idle host power per {}", device.id));
+            let why = "a server's parts draw alike beside their nameplates";
+            let name = format!("{stage} power of the device alone / TDP");
+            let share = default(catalog, &name, "power.load.alone", why)?;
+            Ok(IdleHost { usual, device: Draw::OfTdp { tdp: tdp.clone(), share } })
+        })
+        .transpose()?;
     let idle = idle_alone(catalog, device, tdp, stage)?;
     Ok(Ok(PowerModel::ByLoad { busy, idle, idle_host }))
 }

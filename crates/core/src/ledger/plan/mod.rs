@@ -18,7 +18,9 @@ pub use api::Api;
 pub use costs::{Costs, Egress, Staff, Stored};
 pub use owned::{Alternative, Amortisation, Owned};
 pub use rent::{Includes, Length, Listed, LongStep, Offer, Price, Rent, Tariff, Terms, Upfront};
-pub use site::{Contracts, Draw, Embodied, PowerModel, Scope, Site, StartWindow, Vintage};
+pub use site::{
+    Contracts, Draw, Embodied, IdleHost, PowerModel, Scope, Site, StartWindow, Vintage,
+};
 
 /// An input that may be unknown: the reason is a sentence for the user, and every figure that rests
 /// on the input gives it.

@@ -19,9 +19,18 @@ pub enum PowerModel {
         busy: Draw,
         /// Power at load 0: waiting for a checkpoint, a restart, a request.
         idle: Draw,
-        /// The host's draw while the device waits, where `idle` is the device's alone.
-        idle_host: Option<Input<DevicePower>>,
+        /// The host of a device that waits, where `idle` is the device's alone.
+        idle_host: Option<IdleHost>,
     },
+}
+
+/// The host of a device that waits: it draws no more than that of a busy one.
+#[derive(Clone, Debug)]
+pub struct IdleHost {
+    /// The draw of a usual host, in W/device.
+    pub usual: Input<DevicePower>,
+    /// The busy device's own part of the busy power; the rest is its host's.
+    pub device: Draw,
 }
 
 /// A power, as such or as a share of the thermal design power (TDP).
@@ -142,6 +151,7 @@ inputs!(enum PowerModel {
     Self::Average(power) => [power],
     Self::ByLoad { busy, idle, idle_host } => [busy, idle, idle_host],
 });
+inputs!(IdleHost { usual, device });
 inputs!(enum Draw { Self::Watts(power) => [power], Self::OfTdp { tdp, share } => [tdp, share] });
 inputs!(Contracts { covered, residual });
 inputs!(Embodied { device, server, together, lifetime, utilisation });
