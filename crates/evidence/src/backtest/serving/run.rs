@@ -356,16 +356,15 @@ impl Run {
             cached: 0,
             class: 0,
         });
-        let (report, wait) = match simulation.transfer {
-            None => (simulation.closed(clients, arrivals), 0.0),
-            Some(_) => {
-                let placed = places(clients, self.replicas);
-                let report = in_flight(&simulation, placed, &arrivals.collect::<Vec<_>>());
-                // By Little's law those without a place wait for as many times the stay of the others.
-                let beyond = f64::from(clients) / f64::from(placed) - 1.0;
-                let wait = beyond * report.all().e2e.mean().unwrap_or(0.0);
-                (report, wait)
-            }
+        let (report, wait) = if simulation.transfer.is_some() {
+            let placed = places(clients, self.replicas);
+            let report = in_flight(&simulation, placed, &arrivals.collect::<Vec<_>>());
+            // By Little's law those without a place wait for as many times the stay of the others.
+            let beyond = f64::from(clients) / f64::from(placed) - 1.0;
+            let wait = beyond * report.all().e2e.mean().unwrap_or(0.0);
+            (report, wait)
+        } else {
+            (simulation.closed(clients, arrivals), 0.0)
         };
         let outcome = Outcome {
             run: self,
