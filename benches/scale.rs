@@ -65,7 +65,7 @@ fn combine(bencher: Bencher<'_, '_>, axes: &[String]) {
     let columns = ["cost", "days", "co2e"].map(Aim::read).to_vec();
     let question = Question { front: columns.clone(), columns };
     let space = || {
-        let axes = axes.iter().map(|axis| Axis::read(axis).expect("an axis")).collect();
+        let axes = axes.iter().map(|axis| Axis::read(axis, &document).expect("an axis")).collect();
         Space::new(document.clone(), axes, &catalog, &NoFiles).expect("a space")
     };
     let all = space().len();

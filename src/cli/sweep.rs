@@ -73,8 +73,9 @@ impl Options {
             return self.table(from, global);
         }
         let catalog = load::catalog(global)?;
-        let axes = self.vary.iter().map(|text| Axis::read(text)).collect::<Result<Vec<_>>>()?;
         let document = document(&self.file, global)?;
+        let read = |text: &String| Axis::read(text, &document);
+        let axes = self.vary.iter().map(read).collect::<Result<Vec<_>>>()?;
         let question = question(&self.pareto, &self.figures);
         if let Some(path) = &self.svg {
             output::vacant(path, self.force)?;

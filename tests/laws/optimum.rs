@@ -90,14 +90,14 @@ fn the_optimum_is_that_of_brute_force() {
             .filter_map(|figures| value(figures, &objective))
             .min_by(f64::total_cmp);
 
+        let node = document::parse("run.yaml", RUN.as_bytes()).expect("a document");
         let axis = |i: usize| {
             let values: Vec<_> = chosen[i].iter().map(|&at| AXES[i].1[at]).collect();
-            Axis::read(&format!("{}={}", AXES[i].0, values.join(","))).expect("an axis")
+            Axis::read(&format!("{}={}", AXES[i].0, values.join(",")), &node).expect("an axis")
         };
-        let node = document::parse("run.yaml", RUN.as_bytes()).expect("a document");
         let files = Beside::root();
-        let space =
-            Space::new(node, (0..4).map(axis).collect(), &CATALOG, &files).expect("a space");
+        let axes = (0..4).map(axis).collect();
+        let space = Space::new(node.clone(), axes, &CATALOG, &files).expect("a space");
         let request = Request {
             objective,
             limits: limits.clone(),

@@ -1,7 +1,7 @@
 //! The search of layouts: what it leaves out is never better than what it finds.
 
 use flopcast::estimate::plan::{Scenario, Service};
-use flopcast::scenario::document;
+use flopcast::scenario::document::{self, Node};
 use flopcast::serving::calibration::Calibration;
 use flopcast::serving::capacity::Search;
 use flopcast::study::axis::Axis;
@@ -42,20 +42,20 @@ fn service(seed: u64) -> String {
 
 #[test]
 fn no_fleet_that_an_exhaustive_run_finds_is_better() {
-    let (kept, left_out) = compared(|_| Axis::read(LAYOUTS).expect("an axis"));
+    let (kept, left_out) = compared(|_, node| Axis::read(LAYOUTS, node).expect("an axis"));
     assert!(kept > 150 && left_out > 20, "{kept} answers, {left_out} left out");
 }
 
 #[test]
 #[ignore = "takes minutes"]
 fn nor_over_every_layout_of_the_search() {
-    let (kept, left_out) = compared(|service| layouts::axis(service).unwrap().expect("layouts"));
+    let (kept, left_out) = compared(|service, _| layouts::axis(service).unwrap().expect("layouts"));
     assert!(kept > 150 && left_out > 500, "{kept} answers, {left_out} left out");
 }
 
 /// Compares the answers to 100 random services over an axis with those of an exhaustive run: answers
 /// that are the best, and combinations that the search left out.
-fn compared(axis: impl Fn(&Service) -> Axis) -> (usize, u64) {
+fn compared(axis: impl Fn(&Service, &Node) -> Axis) -> (usize, u64) {
     let calibration = Calibration::shipped().expect("a calibration");
     let question = Question {
         calibration: &calibration,
@@ -69,7 +69,7 @@ fn compared(axis: impl Fn(&Service) -> Axis) -> (usize, u64) {
         let text = service(seed);
         let node = document::parse("test.yaml", text.as_bytes()).expect("YAML");
         let scenario = resolved(&text).expect("a scenario");
-        let axis = axis(scenario.inference.as_ref().expect("a service"));
+        let axis = axis(scenario.inference.as_ref().expect("a service"), &node);
         let space = Space::new(node, vec![axis], &CATALOG, &files).expect("a space");
         let choice =
             choose(&space, &CATALOG, &calibration, &QUICK, &Limits::default(), &|_| Ok(()))

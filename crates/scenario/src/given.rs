@@ -15,6 +15,7 @@ use std::marker::PhantomData;
 
 use flopcast_core::diagnostic::{Error, Place, Result};
 use flopcast_core::provenance::{Basis, Input};
+use flopcast_core::quantity::text::QuantityError;
 use flopcast_core::quantity::{Dimension, Distribution, Measure, Scale, text};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
@@ -208,7 +209,10 @@ impl Kind {
 
     /// One value with its unit.
     fn one(self, text: &str) -> Result<f64, String> {
-        let stored = text::parse_stored(text, self.dimension).map_err(|error| error.to_string())?;
+        let stored = text::parse_stored(text, self.dimension).map_err(|error| match error {
+            QuantityError::Number(_) => format!("{error}, as {} does", example(self.dimension)),
+            error => error.to_string(),
+        })?;
         (self.accepts)(stored).map(|()| stored)
     }
 

@@ -338,7 +338,7 @@ impl<'de> de::SeqAccess<'de> for PlaceThenValue<'_> {
                 let parts = [place.inside, place.line, place.column, place.width];
                 seed.deserialize(SeqDeserializer::<_, Refusal>::new(parts.into_iter()))
             }
-            _ => seed.deserialize(Reader(self.node)),
+            _ => Reader(self.node).located(seed.deserialize(Reader(self.node))),
         }
         .map(Some)
     }

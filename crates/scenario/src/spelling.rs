@@ -1,6 +1,7 @@
 //! Spellings that people type where a scenario has another word: keys by their usual names
 //! elsewhere, words in capitals, a device with its count in one text. Each is read, and said.
 
+mod hardware;
 mod steps;
 mod table;
 
@@ -9,6 +10,7 @@ use flopcast_core::quantity::Precision;
 use flopcast_import::document::{Key, Node, Value};
 use flopcast_import::job::Told;
 
+use self::hardware::{count_and_device, hardware, nodes};
 use self::table::{KEYS, OTHERWISE, RUN, Row, SECTIONS, SERVED, SHARDING, UNREAD, WORDS};
 
 /// Puts what people type into the scenario's own words; says each that it read so.
@@ -88,13 +90,51 @@ pub fn told(assignments: &[String]) -> Told {
     }
 }
 
-/// The key that a path of another spelling means: `training.hardware.count` for `gpus`.
-pub fn meaning(path: &str) -> Option<&'static str> {
-    let typed = |row: &&Row| {
+/// The key that a path of another spelling means in a document: `training.hardware.count` for `gpus`, or
+/// that of the service in a document about a service alone.
+pub fn meaning(path: &str, document: &Node) -> Option<&'static str> {
+    let typed = |row: &&Row, path: &str| {
         let of = |section: &&str| row.typed.iter().any(|name| join(section, name) == path);
         path != row.key && row.sections.iter().any(of)
     };
-    KEYS.iter().find(typed).map(|row| row.key)
+    let key = |path: &str| KEYS.iter().find(|row| typed(row, path)).map(|row| row.key);
+    let of_service = document.at("inference").is_some() && document.at("training").is_none();
+    match key(path) {
+        Some(run) if of_service && run.starts_with("training.") => {
+            key(&join("inference", path)).or(Some(run))
+        }
+        meant => meant,
+    }
+}
+
+/// The keys that an assignment sets in a document, whatever words it is typed in.
+pub fn set_by(assignment: &str, document: &Node) -> Vec<String> {
+    let place = Place::default();
+    let empty = || Node { value: Value::Map(Vec::new()), place: place.clone() };
+    let mut alone = empty();
+    for section in ["training", "inference"] {
+        if document.at(section).is_some() {
+            let _ = alone.put(section, empty());
+        }
+    }
+    // What is no assignment is refused where it is set.
+    let _ = alone.set(assignment);
+    respell(&mut alone);
+    let mut keys = Vec::new();
+    leaves(&alone, "", &mut keys);
+    keys
+}
+
+/// The paths of all values.
+fn leaves(node: &Node, path: &str, found: &mut Vec<String>) {
+    match &node.value {
+        Value::Map(entries) => {
+            for (key, value) in entries {
+                leaves(value, &join(path, &key.name), found);
+            }
+        }
+        _ => found.push(path.to_owned()),
+    }
 }
 
 /// The path of a key in a section.
@@ -125,37 +165,27 @@ fn rename(document: &mut Node, names: &[&str], row: &Row, section: &str, notes: 
             continue;
         }
         let Some(value) = document.take(&typed) else { continue };
-        let mut key = row.key;
-        let mut meant = meant(&value, row);
-        if matches!(value.value, Value::Bool(false)) && !key.ends_with("zero") {
+        let meant = meant(&value, row);
+        if matches!(value.value, Value::Bool(false)) && !row.key.ends_with("zero") {
             notes.push(format!("`{typed}: false` as nothing"));
             continue;
         }
-        // A count that has its device beside it is the whole hardware.
-        if let (Some(hardware), Value::Text(text)) = (key.strip_suffix(".count"), &value.value)
-            && count_and_device(text).is_some()
-            && document.at(hardware).is_none()
+        let puts = hardware(document, row.key, &value)
+            .unwrap_or_else(|| vec![(row.key.to_owned(), meant)]);
+        let said = |(key, node): &(String, Node)| match (&value.value, &node.value) {
+            (Value::Text(was), Value::Text(is)) if was != is => format!("`{key}: {is}`"),
+            _ => format!("`{key}`"),
+        };
+        let said = puts.iter().map(said).collect::<Vec<_>>().join(" and ");
+        // A service that says a part of its place has the rest of it from the document's.
+        if row.key.starts_with("inference.placement.")
+            && document.at("inference.placement").is_none()
+            && let Some(whole) = document.at("placement").cloned()
         {
-            key = hardware;
-            meant = value.clone();
+            let _ = document.put("inference.placement", whole);
         }
-        // `gpus: L4` says which, and leaves open how many.
-        let device = format!("{}.accelerator", key.strip_suffix(".count").unwrap_or_default());
-        if let (true, Value::Text(text)) = (key.ends_with(".count"), &value.value)
-            && text.starts_with(|c: char| c.is_ascii_alphabetic())
-            && document.at(&device).is_none()
-        {
-            key = &device;
-        }
-        if let (Some(hardware), Value::Text(text)) =
-            (key.strip_suffix(".accelerator"), &value.value)
-            && count_and_device(text).is_some()
-            && document.at(hardware).is_none()
-        {
-            key = hardware;
-        }
-        if document.put(key, meant).is_ok() {
-            notes.push(format!("`{typed}` as `{key}`"));
+        if puts.into_iter().all(|(key, node)| document.put(&key, node).is_ok()) {
+            notes.push(format!("`{typed}` as {said}"));
         } else {
             // Where it does not fit, the reader says what is wrong with it as typed.
             let _ = document.put(&typed, value);
@@ -169,8 +199,13 @@ fn meant(value: &Node, row: &Row) -> Node {
         Value::Number(number) if !row.unit.is_empty() => {
             text_like(value, format!("{number}{}", row.unit))
         }
-        Value::Text(text) if row.key.rsplit('.').next() == Some("price") && !text.contains('/') => {
-            text_like(value, format!("{text}/device-h"))
+        // What people name a price beside a device is that of one device.
+        Value::Text(text) if last(row.key) == "price" => {
+            let (amount, of) = text.split_once('/').unwrap_or((text, "h"));
+            match of.trim().to_lowercase().as_str() {
+                "h" | "hr" | "hour" => text_like(value, format!("{}/device-h", amount.trim())),
+                _ => value.clone(),
+            }
         }
         Value::Text(text) if row.key == "placement.grid" => {
             text_like(value, text.replace("CO2/", "CO2e/"))
@@ -259,33 +294,6 @@ fn served(document: &mut Node, notes: &mut Vec<String>) {
 /// The last name of a path.
 fn last(path: &str) -> &str {
     path.rsplit('.').next().unwrap_or(path)
-}
-
-/// Nodes and the devices of each, as the count of devices.
-fn nodes(document: &mut Node, notes: &mut Vec<String>) {
-    let service = document.at("inference").is_some() && document.at("training").is_none();
-    let hardware = if service { "inference.hardware" } else { "training.hardware" };
-    for section in [hardware, if service { "inference" } else { "training" }, ""] {
-        let nodes = typed_in(document, section, &["nodes", "num_nodes", "n_nodes"]);
-        let each =
-            ["gpus_per_node", "devices_per_node", "num_gpus_per_node", "accelerators_per_node"];
-        let each = typed_in(document, section, &each);
-        let ([nodes], [each]) = (nodes.as_slice(), each.as_slice()) else { continue };
-        let number = |path: &str| match document.at(path).map(|node| &node.value) {
-            Some(Value::Number(number)) => Some(*number),
-            _ => None,
-        };
-        let Some(count) = number(nodes).zip(number(each)).map(|(nodes, each)| nodes * each) else {
-            continue;
-        };
-        let Some(node) = document.take(nodes) else { continue };
-        document.take(each);
-        let count = Node { value: Value::Number(count), place: node.place };
-        let key = format!("{hardware}.count");
-        if document.put(&key, count).is_ok() {
-            notes.push(format!("`{nodes}` x `{each}` as `{key}`"));
-        }
-    }
 }
 
 /// A cache that is named by its number format.
@@ -437,50 +445,6 @@ fn rate(text: &str) -> String {
     if lower.contains(" per ") { words.join(" ").replace(" /", "/") } else { text.to_owned() }
 }
 
-/// A device and how many: `64x H100`, `H100:64`, `8 nodes of 8 H100`. Numbers behind the device's
-/// name belong to it (`RTX 4090`), unless an `x` stands between.
-fn count_and_device(text: &str) -> Option<(f64, String)> {
-    let number = |word: &str| {
-        let digits = word.replace(['_', ','], "");
-        let whole = digits.bytes().all(|byte| byte.is_ascii_digit());
-        digits.parse::<f64>().ok().filter(|it| whole && *it >= 1.0)
-    };
-    let (mut count, mut device, mut times) = (None::<f64>, Vec::new(), false);
-    let mut add = |more: f64| count = Some(count.unwrap_or(1.0) * more);
-    for word in text.split_whitespace() {
-        let mut word = word;
-        // `64x`, `8x8`, `64xH100`.
-        while let Some((first, rest)) = word.split_once(['x', 'X', '×', '*'])
-            && device.is_empty()
-            && let Some(first) = number(first)
-        {
-            add(first);
-            word = rest;
-        }
-        // `H100:64`, `H100x64`.
-        if let Some((name, last)) = word.rsplit_once([':', '*', '×'])
-            && let Some(last) = number(last)
-            && !name.is_empty()
-        {
-            add(last);
-            word = name;
-        }
-        match word.to_lowercase().as_str() {
-            "x" | "×" | "*" => times = !device.is_empty(),
-            "" | "of" | "nodes" | "node" | "with" | "gpus" | "each" => {}
-            _ => match number(word) {
-                Some(more) if device.is_empty() || times => add(more),
-                _ => device.push(word),
-            },
-        }
-    }
-    let device = device.join(" ");
-    // `64 H100s`.
-    let one = device.strip_suffix('s').filter(|it| it.ends_with(|c: char| c.is_ascii_digit()));
-    let device = one.unwrap_or(&device).to_owned();
-    count.map(|count| (count, device)).filter(|(_, device)| !device.is_empty())
-}
-
 /// A word in lower case, or by the name that it has here.
 fn lower(document: &mut Node, path: &str, notes: &mut Vec<String>) {
     let Some(node) = document.at(path) else { return };
@@ -565,9 +529,47 @@ mod tests {
             "placement: {purchase: {price: 2 USD/device-h}}",
         );
         check("training: {mfu: 0.4}", "training: {efficiency: {mfu: 0.4}}");
+        for price in ["$2.10/hr", "$2.10/hour", "$2.10 / h", "$2.10"] {
+            check(
+                &format!("placement: {{price: {price}}}"),
+                "placement: {purchase: {price: $2.10/device-h}}",
+            );
+        }
+        check(
+            "inference: {region: eu-west-1, cloud: aws}",
+            "inference: {placement: {region: eu-west-1, provider: aws}}",
+        );
+        check("model: {total: 30B, activated: 3B}", "model: {parameters: 30B, active: 3B}");
     }
 
     /// Where a file names no run, its words are those of its service.
+    #[test]
+    fn a_service_that_says_where_it_is_keeps_the_rest_of_the_place() {
+        check(
+            "{placement: {provider: aws, region: us-east-1}, inference: {region: eu-west-1}}",
+            "{placement: {provider: aws, region: us-east-1}, \
+             inference: {placement: {provider: aws, region: eu-west-1}}}",
+        );
+    }
+
+    #[test]
+    fn assignments_set_keys_in_the_words_of_their_document() {
+        let keys = |assignment: &str, text: &str| {
+            let document = document::parse("test.yaml", text.as_bytes()).expect("YAML");
+            set_by(assignment, &document)
+        };
+        let (service, run) = ("inference: {precision: fp8}", "training: {precision: fp8}");
+        let device = "inference.hardware.accelerator";
+        assert_eq!(keys("gpu=L40S", service), [device]);
+        assert_eq!(keys("inference.gpus=L40S", service), [device]);
+        assert_eq!(keys("inference.hardware=L40S", service), [device]);
+        assert_eq!(keys("tp=4", service), ["inference.parallelism.tensor"]);
+        assert_eq!(keys("gpus=64", run), ["training.hardware.count"]);
+        let both = ["training.hardware.count", "training.hardware.accelerator"];
+        assert_eq!(keys("gpus=64xH100", run), both);
+        assert_eq!(keys("training.precision=bf16", run), ["training.precision"]);
+    }
+
     #[test]
     fn words_of_a_service_alone() {
         let traffic = "traffic: {requests: 5/s, input_tokens: {mean: 9}, output_tokens: {mean: 7}}";
@@ -613,37 +615,6 @@ mod tests {
         check(
             "training: {parallelism: tp8 pp4}",
             "training: {parallelism: {tensor: 8, pipeline: 4}}",
-        );
-    }
-
-    #[test]
-    fn devices_and_how_many() {
-        for (text, count, device) in [
-            ("64x H100", 64.0, "H100"),
-            ("8 x a100-80gb", 8.0, "a100-80gb"),
-            ("H100 x 64", 64.0, "H100"),
-            ("H100:64", 64.0, "H100"),
-            ("64 H100s", 64.0, "H100"),
-            ("64 * NVIDIA H100 80GB", 64.0, "NVIDIA H100 80GB"),
-            ("8 nodes of 8 H100", 64.0, "H100"),
-            ("8x8 H100", 64.0, "H100"),
-            ("2x RTX 4090", 2.0, "RTX 4090"),
-            ("1,024 MI300X", 1024.0, "MI300X"),
-        ] {
-            assert_eq!(count_and_device(text), Some((count, device.to_owned())), "{text}");
-        }
-        for text in ["H100", "RTX 4090", "h100-sxm", "mi300x", "", "8", "x"] {
-            assert_eq!(count_and_device(text), None, "{text}");
-        }
-        check(
-            "training: {nodes: 8, gpus_per_node: 8, gpu: H100}",
-            "training: {hardware: {count: 64, accelerator: H100}}",
-        );
-        check("inference: {gpus: L4}", "inference: {hardware: {accelerator: L4}}");
-        check("training: {devices: RTX 4090}", "training: {hardware: {accelerator: RTX 4090}}");
-        check(
-            "training: {devices: 64xH100}",
-            "training: {hardware: {count: 64, accelerator: H100}}",
         );
     }
 

@@ -38,15 +38,16 @@ pub fn read(text: Text<'_>, set: &[String], open: &Open<'_>) -> Result<(Node, Ve
         Some(node) => node,
         None => extended(text, open, 0)?,
     };
+    let mut respelt = spelling::respell(&mut node);
     for assignment in set {
-        // What is set takes the place of what stands under the key that it means.
+        // What is set takes the place of what stands under the keys that it means.
         let path = assignment.split_once('=').map_or("", |(path, _)| path);
-        if let Some(key) = spelling::meaning(path) {
+        for key in spelling::set_by(assignment, &node).iter().filter(|key| *key != path) {
             node.take(key);
         }
         node.set(assignment)?;
+        respelt.extend(spelling::respell(&mut node));
     }
-    let respelt = spelling::respell(&mut node);
     if !respelt.is_empty() {
         notes.push(format!("note: read {}", respelt.join(", ")));
     }

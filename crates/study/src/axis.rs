@@ -70,17 +70,17 @@ impl Setting {
 }
 
 impl Axis {
-    /// Reads `path=a,b,c`, `path=64..1024*2` or `path=10..50+20`.
+    /// Reads `path=a,b,c`, `path=64..1024*2` or `path=10..50+20`, in the words of a document.
     ///
     /// # Errors
     /// No `=`, no value, a range without a step or with one that leads nowhere, a value that is no
     /// YAML.
-    pub fn read(text: &str) -> Result<Self> {
+    pub fn read(text: &str, document: &Node) -> Result<Self> {
         let example = "write --vary training.hardware.count=64..1024*2 or =64,128";
         let refuse = |what: &str| Error::input(format!("`--vary {text}` {what}")).hint(example);
         let (path, values) = text.split_once('=').ok_or_else(|| refuse("has no `=`"))?;
         let path = path.trim();
-        let path = spelling::meaning(path).unwrap_or(path);
+        let path = spelling::meaning(path, document).unwrap_or(path);
         let mut choices = Vec::new();
         for shown in self::values(values).map_err(|what| refuse(&what))? {
             choices.push(Choice { sets: vec![Setting::new("--vary", path, &shown)?], shown });

@@ -35,7 +35,7 @@ pub fn axes(
                 .filter(|(path, values)| path.trim() == DEVICE && values.trim() == "*");
             let axis = match all {
                 Some(_) => every_device(catalog)?,
-                None => Axis::read(text)?,
+                None => Axis::read(text, document)?,
             };
             if axis.name == DEVICE { placed(axis, document, market, catalog) } else { Ok(axis) }
         })

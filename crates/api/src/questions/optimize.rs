@@ -140,9 +140,10 @@ impl Wanted {
         };
         let (offers, reach) = offers(session.catalog, precision, &market)?;
         let mut axes = vec![offers];
-        let varied = self.vary.iter().map(|text| Axis::read(text)).collect::<Result<Vec<_>>>()?;
+        let read = |text: &String| Axis::read(text, &document);
+        let varied = self.vary.iter().map(read).collect::<Result<Vec<_>>>()?;
         if varied.iter().all(|axis| axis.name != COUNT) {
-            axes.push(self.counts()?);
+            axes.push(self.counts(&document)?);
         }
         axes.extend(varied);
         let space = Space::new(document, axes, session.catalog, session.files)?;
@@ -162,14 +163,14 @@ impl Wanted {
     }
 
     /// Devices in doublings up to the most.
-    fn counts(&self) -> Result<Axis> {
+    fn counts(&self, document: &Node) -> Result<Axis> {
         let most = self.devices.unwrap_or(1024);
         let doublings = (0..).map(|it| FEWEST << it).take_while(|count| *count <= most);
         let mut counts: Vec<String> = doublings.map(|count| count.to_string()).collect();
         if counts.last().is_none_or(|last| *last != most.to_string()) {
             counts.push(most.to_string());
         }
-        Axis::read(&format!("{COUNT}={}", counts.join(",")))
+        Axis::read(&format!("{COUNT}={}", counts.join(",")), document)
     }
 
     /// Fleets of a service that keep its SLO: each device in its best layout where it is cheapest.

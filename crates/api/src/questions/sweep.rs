@@ -104,7 +104,8 @@ impl Declared for Request {
     fn answer(&self, asking: &Asking<'_>, out: &mut Out) -> Tried<bool> {
         let Opened { document, files } = asking.open(&self.whole())?;
         let session = asking.with(&files);
-        let axes = self.vary.iter().map(|text| Axis::read(text)).collect::<Result<Vec<_>>>()?;
+        let read = |text: &String| Axis::read(text, &document);
+        let axes = self.vary.iter().map(read).collect::<Result<Vec<_>>>()?;
         let space = Space::new(document, axes, session.catalog, session.files)?;
         let usual = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let front = self.pareto.clone().unwrap_or_else(|| usual(&["cost", "days", "co2e"]));

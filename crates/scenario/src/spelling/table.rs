@@ -108,6 +108,8 @@ const SAMPLES: &[&str] = &["samples", "images", "num_samples", "examples", "num_
 const EPOCHS: &[&str] = &["epochs", "num_epochs", "n_epochs", "num_train_epochs"];
 const FORMAT: &[&str] = &["dtype", "precision", "mixed_precision", "torch_dtype"];
 const RATE: &[&str] = &["rps", "qps", "rate", "requests", "requests_per_second", "request_rate"];
+const PROVIDER: &[&str] = &["provider", "cloud", "vendor", "csp"];
+const REGION: &[&str] = &["region", "country", "location", "zone"];
 const PRICE: &[&str] = &[
     "price",
     "hourly_price",
@@ -131,18 +133,28 @@ pub(super) const KEYS: &[Row] = &[
     row(&[""], &["model_name", "model_id", "base_model", "hf_model"], "model", ""),
     row(
         &["model"],
-        &["params", "num_params", "n_params", "num_parameters"],
+        &["params", "num_params", "n_params", "num_parameters", "total", "total_params", "size"],
         "model.parameters",
         "",
     ),
-    row(&["model"], &["active_params", "active_parameters", "activated"], "model.active", ""),
+    row(
+        &["model"],
+        &["active_params", "active_parameters", "activated", "activated_params"],
+        "model.active",
+        "",
+    ),
     row(&["data"], &["size", "dataset_size"], "data.tokens", ""),
     row(&["data", "", "training"], TOKENS, "data.tokens", ""),
     row(&["data", "", "training"], SAMPLES, "data.samples", ""),
     row(&["data", "", "training"], EPOCHS, "data.epochs", ""),
-    row(&["placement", ""], &["provider", "cloud", "vendor", "csp"], "placement.provider", ""),
-    row(&["placement", ""], &["region", "country", "location", "zone"], "placement.region", ""),
-    row(&["placement", ""], PRICE, "placement.purchase.price", " USD/device-h"),
+    row(&["placement", "", "training"], PROVIDER, "placement.provider", ""),
+    row(&["placement", "", "training"], REGION, "placement.region", ""),
+    row(&["placement", "", "training"], PRICE, "placement.purchase.price", " USD/device-h"),
+    row(&["training"], &["purchase"], "placement.purchase", ""),
+    row(&["inference"], PROVIDER, "inference.placement.provider", ""),
+    row(&["inference"], REGION, "inference.placement.region", ""),
+    row(&["inference"], PRICE, "inference.placement.purchase.price", " USD/device-h"),
+    row(&["inference"], &["purchase"], "inference.placement.purchase", ""),
     row(
         &["placement"],
         &["carbon_intensity", "grid_intensity", "carbon"],

@@ -119,7 +119,8 @@ fn document(stages: usize, place: usize, apart: bool) -> Node {
 /// Compares every figure of every combination; returns how many combinations were set in place.
 fn check(document: &Node, axes: &[String]) -> Result<usize> {
     let catalog = Catalog::embedded();
-    let axes: Vec<Axis> = axes.iter().map(|axis| Axis::read(axis)).collect::<Result<_>>()?;
+    let axes: Vec<Axis> =
+        axes.iter().map(|axis| Axis::read(axis, document)).collect::<Result<_>>()?;
     let space = Space::new(document.clone(), axes, &catalog, &Nowhere)?;
     let mut walk = Walk::default();
     let mut moved = 0;

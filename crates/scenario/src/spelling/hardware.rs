@@ -1,0 +1,143 @@
+//! Hardware as people type it: a device with its count in one text, nodes of so many devices.
+
+use flopcast_import::document::{Node, Value};
+
+use super::{text_like, typed_in};
+
+/// Nodes and the devices of each, as the count of devices.
+pub(super) fn nodes(document: &mut Node, notes: &mut Vec<String>) {
+    let service = document.at("inference").is_some() && document.at("training").is_none();
+    let hardware = if service { "inference.hardware" } else { "training.hardware" };
+    for section in [hardware, if service { "inference" } else { "training" }, ""] {
+        let nodes = typed_in(document, section, &["nodes", "num_nodes", "n_nodes"]);
+        let each =
+            ["gpus_per_node", "devices_per_node", "num_gpus_per_node", "accelerators_per_node"];
+        let each = typed_in(document, section, &each);
+        let ([nodes], [each]) = (nodes.as_slice(), each.as_slice()) else { continue };
+        let number = |path: &str| match document.at(path).map(|node| &node.value) {
+            Some(Value::Number(number)) => Some(*number),
+            _ => None,
+        };
+        let Some(count) = number(nodes).zip(number(each)).map(|(nodes, each)| nodes * each) else {
+            continue;
+        };
+        let Some(node) = document.take(nodes) else { continue };
+        document.take(each);
+        let count = Node { value: Value::Number(count), place: node.place };
+        let key = format!("{hardware}.count");
+        if document.put(&key, count).is_ok() {
+            notes.push(format!("`{nodes}` x `{each}` as `{key}`"));
+        }
+    }
+}
+
+/// The keys that a text at a count or a device of hardware means instead: the hardware with both
+/// (`64xH100`), each of the two beside what else is said of it, or the device without a count (`gpus: L4`).
+pub(super) fn hardware(document: &Node, key: &str, value: &Node) -> Option<Vec<(String, Node)>> {
+    let (Some((section, part)), Value::Text(text)) = (key.rsplit_once('.'), &value.value) else {
+        return None;
+    };
+    if !section.ends_with("hardware") || !["count", "accelerator"].contains(&part) {
+        return None;
+    }
+    let [count, device] = ["count", "accelerator"].map(|part| format!("{section}.{part}"));
+    let Some((number, name)) = count_and_device(text) else {
+        let named = part == "count" && text.starts_with(|c: char| c.is_ascii_alphabetic());
+        let open = named && document.at(&device).is_none();
+        return open.then(|| vec![(device, value.clone())]);
+    };
+    if document.at(&count).is_some() || document.at(&device).is_some() {
+        return None;
+    }
+    let beside = |node: &Node| matches!(&node.value, Value::Map(all) if !all.is_empty());
+    if document.at(section).is_some_and(beside) {
+        let number = Node { value: Value::Number(number), place: value.place.clone() };
+        return Some(vec![(count, number), (device, text_like(value, name))]);
+    }
+    Some(vec![(section.to_owned(), value.clone())])
+}
+
+/// A device and how many: `64x H100`, `H100:64`, `8 nodes of 8 H100`. Numbers behind the device's
+/// name belong to it (`RTX 4090`), unless an `x` stands between.
+pub(super) fn count_and_device(text: &str) -> Option<(f64, String)> {
+    let number = |word: &str| {
+        let digits = word.replace(['_', ','], "");
+        let whole = digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse::<f64>().ok().filter(|it| whole && *it >= 1.0)
+    };
+    let (mut count, mut device, mut times) = (None::<f64>, Vec::new(), false);
+    let mut add = |more: f64| count = Some(count.unwrap_or(1.0) * more);
+    for word in text.split_whitespace() {
+        let mut word = word;
+        // `64x`, `8x8`, `64xH100`.
+        while let Some((first, rest)) = word.split_once(['x', 'X', '×', '*'])
+            && device.is_empty()
+            && let Some(first) = number(first)
+        {
+            add(first);
+            word = rest;
+        }
+        // `H100:64`, `H100x64`.
+        if let Some((name, last)) = word.rsplit_once([':', '*', '×'])
+            && let Some(last) = number(last)
+            && !name.is_empty()
+        {
+            add(last);
+            word = name;
+        }
+        match word.to_lowercase().as_str() {
+            "x" | "×" | "*" => times = !device.is_empty(),
+            "" | "of" | "nodes" | "node" | "with" | "gpus" | "each" => {}
+            _ => match number(word) {
+                Some(more) if device.is_empty() || times => add(more),
+                _ => device.push(word),
+            },
+        }
+    }
+    let device = device.join(" ");
+    // `64 H100s`.
+    let one = device.strip_suffix('s').filter(|it| it.ends_with(|c: char| c.is_ascii_digit()));
+    let device = one.unwrap_or(&device).to_owned();
+    count.map(|count| (count, device)).filter(|(_, device)| !device.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::check;
+    use super::*;
+
+    #[test]
+    fn devices_and_how_many() {
+        for (text, count, device) in [
+            ("64x H100", 64.0, "H100"),
+            ("8 x a100-80gb", 8.0, "a100-80gb"),
+            ("H100 x 64", 64.0, "H100"),
+            ("H100:64", 64.0, "H100"),
+            ("64 H100s", 64.0, "H100"),
+            ("64 * NVIDIA H100 80GB", 64.0, "NVIDIA H100 80GB"),
+            ("8 nodes of 8 H100", 64.0, "H100"),
+            ("8x8 H100", 64.0, "H100"),
+            ("2x RTX 4090", 2.0, "RTX 4090"),
+            ("1,024 MI300X", 1024.0, "MI300X"),
+        ] {
+            assert_eq!(count_and_device(text), Some((count, device.to_owned())), "{text}");
+        }
+        for text in ["H100", "RTX 4090", "h100-sxm", "mi300x", "", "8", "x"] {
+            assert_eq!(count_and_device(text), None, "{text}");
+        }
+        check(
+            "training: {nodes: 8, gpus_per_node: 8, gpu: H100}",
+            "training: {hardware: {count: 64, accelerator: H100}}",
+        );
+        check("inference: {gpus: L4}", "inference: {hardware: {accelerator: L4}}");
+        check("training: {devices: RTX 4090}", "training: {hardware: {accelerator: RTX 4090}}");
+        check(
+            "training: {devices: 64xH100}",
+            "training: {hardware: {count: 64, accelerator: H100}}",
+        );
+        check(
+            "training: {gpus: 64xH100, hardware: {network: 400 Gbit/s}}",
+            "training: {hardware: {network: 400 Gbit/s, count: 64, accelerator: H100}}",
+        );
+    }
+}
