@@ -247,7 +247,8 @@ impl Degrees {
 }
 
 /// Prompts / answers in tokens, times clients, that a prefill device of a disaggregated run keeps up
-/// with (`InferenceX`'s files of `DeepSeek`-R1 on B200: one worker of four for 2,500).
+/// with (`DeepSeek`-R1 on B200 in `.github/configs/nvidia-master.yaml` of `SemiAnalysisAI/InferenceX`: one
+/// worker of four for 2,500).
 const KEPT_UP: f64 = 625.0;
 
 /// The prefill workers that keep up with a load, three at least, where a row does not say how many there
