@@ -18,7 +18,7 @@ use super::table::{Row, Table};
 pub use run::Run;
 
 /// Columns that tell one run from another.
-const RUN: [&str; 20] = [
+const RUN: [&str; 21] = [
     "date",
     "model",
     "config",
@@ -38,11 +38,14 @@ const RUN: [&str; 20] = [
     "load",
     "concurrency",
     "average_batch",
+    "notes",
     "source",
 ];
 
-/// Prompt tokens where a held batch names none (mean of chat and exam questions: a few hundred).
+/// Prompt tokens where a held batch names none (mean of chat and exam questions: a few hundred), and
+/// those of code to be completed, which brings the file around it.
 const USUAL_PROMPT: u32 = 300;
+const CODE_PROMPT: u32 = 1500;
 
 /// Reads the runs of a serving table.
 pub struct Reader<'a> {
@@ -123,24 +126,46 @@ impl<'a> Reader<'a> {
         let weights = weights(row, config)?;
         // Whoever quantises a model for a benchmark quantises its cache.
         let kv_bytes = if weights == Weights::Sixteen { 2.0 } else { 1.0 };
-        let experts = count("expert_parallel")?.unwrap_or(1);
-        let data = count("attention_dp")?.unwrap_or(1);
+        let source = row.text("source").unwrap_or_default();
+        let mut degrees = Degrees {
+            tensor: count("tp")?,
+            data: count("attention_dp")?.unwrap_or(1),
+            experts: count("expert_parallel")?.unwrap_or(1),
+        };
+        let inferencex = source.contains("aiconfigurator");
+        if inferencex {
+            degrees = degrees.counted_once();
+        }
         let apart = row.text("serving") == Some("disaggregated");
         let aggregated = || -> Result<Deployment> {
             Ok(Deployment {
                 // Experts are spread over all devices, whatever degree of the rest is named.
-                tensor: need("tp")?.max(experts / data),
+                tensor: degrees
+                    .tensor
+                    .ok_or_else(|| Error::input("the row has no tp"))?
+                    .max(degrees.experts / degrees.data),
                 pipeline: count("pp")?.unwrap_or(1),
-                data,
-                expert_parallel: experts > 1,
+                data: degrees.data,
+                expert_parallel: degrees.experts > 1,
                 weights,
                 kv_bytes,
             })
         };
+        // aiconfigurator's copy counts one worker of each kind where it has lost how many there were.
+        let nameless = |part: &str| part.ends_with("_num_workers=0");
+        let lost = inferencex
+            && row
+                .text("notes")
+                .is_some_and(|it| it.split(';').filter(|it| nameless(it)).count() == 2);
         let (prefill, (deployment, replicas)) = if apart {
             let notes = row.text("notes").unwrap_or_default();
             let devices = count("n_devices")?.unwrap_or(0);
-            let [prefill, decode] = pools(notes, weights, kv_bytes, devices)?;
+            let of_load = || -> Result<f64> {
+                let [clients, input, output] = [need("concurrency")?, need("isl")?, need("osl")?];
+                Ok(f64::from(clients) * f64::from(input) / f64::from(output))
+            };
+            let load = lost.then(of_load).transpose()?;
+            let [prefill, decode] = pools(notes, weights, kv_bytes, devices, load)?;
             (Some(prefill), decode)
         } else {
             (None, (aggregated()?, 1))
@@ -148,11 +173,10 @@ impl<'a> Reader<'a> {
         let load = load(row)?;
         // InferenceX's lengths vary (random-range-ratio 0.8). Elsewhere they are fixed, and clients of
         // an engine that reads prompts first then stay in lockstep; those of others drift apart.
-        let inferencex = row.text("source").is_some_and(|it| it.contains("aiconfigurator"));
         let lockstep = settings.prefill_first && !(inferencex && row.text("date").is_some());
         let varied = matches!(load, Load::Closed(_)) && !lockstep;
         let text = |column: &str| row.text(column).unwrap_or("?").to_owned();
-        let many = count("n_devices")?.unwrap_or(deployment.devices()) > 16;
+        let many = if apart { count("n_devices")?.unwrap_or(0) } else { deployment.devices() } > 16;
         let seen = self.facts.accelerators.contains(&accelerator.id);
         let regime = Regime {
             apart,
@@ -172,9 +196,10 @@ impl<'a> Reader<'a> {
             prefill,
             engine: engine.to_owned(),
             regime,
+            lost,
             // A held batch spends its time on answers: a prompt of usual length stands in.
             input: match load {
-                Load::Held(_) => count("isl")?.unwrap_or(USUAL_PROMPT),
+                Load::Held(_) => count("isl")?.unwrap_or_else(|| prompt(row)),
                 _ => need("isl")?,
             },
             output: need("osl")?,
@@ -193,9 +218,60 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The degrees of a run on one kind of replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Degrees {
+    tensor: Option<u32>,
+    data: u32,
+    experts: u32,
+}
+
+impl Degrees {
+    /// The degrees of an `InferenceX` run as it ran. Its files say TP, EP and attention DP of the same
+    /// devices (`tp: 8, ep: 8`); aiconfigurator's copy multiplies two of them where both are above 1, so
+    /// that runs of one node stand there a second time as runs on 64 devices, their times alike.
+    fn counted_once(self) -> Self {
+        let Self { tensor: Some(tensor), data, experts } = self else { return self };
+        let product = |a: u32, b: u32| u64::from(a) * u64::from(b);
+        let all = product(tensor, data);
+        let square = |root: u32| root > 1 && product(root, root) == all;
+        if square(experts) && (tensor == 1 || data == 1) {
+            let [tensor, data] = [tensor, data].map(|it| if it > 1 { experts } else { 1 });
+            return Self { tensor: Some(tensor), data, experts };
+        }
+        if square(data) && tensor == data && u64::from(experts) == all {
+            return Self { tensor: Some(1), data, experts: data };
+        }
+        self
+    }
+}
+
+/// Prompts / answers in tokens, times clients, that a prefill device of a disaggregated run keeps up
+/// with (`DeepSeek`-R1 on B200 in `.github/configs/nvidia-master.yaml` of `SemiAnalysisAI/InferenceX`: one
+/// worker of four for 2,500).
+const KEPT_UP: f64 = 625.0;
+
+/// The prefill workers that keep up with a load, three at least, where a row does not say how many there
+/// were.
+fn keeping_up(prefill: &Deployment, load: f64) -> u32 {
+    let workers = load / (KEPT_UP * f64::from(prefill.devices().max(1)));
+    workers.ceil().clamp(3.0, 64.0) as u32
+}
+
+/// The decode workers of a disaggregated run that does not say how many there were: four, on no more
+/// than 32 devices, as most of `InferenceX`'s files have it. One on more devices than a node has its
+/// attention data-parallel.
+fn usual(decode: Deployment) -> (Deployment, u32) {
+    let devices = decode.devices();
+    let workers = (32 / devices.max(1)).clamp(1, 4);
+    let wide = decode.tensor > 8 && decode.data == 1;
+    let apart = Deployment { tensor: 1, data: decode.tensor, expert_parallel: true, ..decode };
+    (if wide { apart } else { decode }, workers)
+}
+
 /// The prefill and the decode replicas of a disaggregated run, and how many there are of each, from
 /// notes such as `prefill_tp_size=4;decode_tp_size=8`. Where the numbers of workers are left out (0),
-/// they are those that use all devices.
+/// they are the [`usual`] ones, or those that use all devices.
 ///
 /// # Errors
 /// The notes do not say, or several numbers of workers use all devices.
@@ -204,6 +280,7 @@ fn pools(
     weights: Weights,
     kv_bytes: f64,
     devices: u32,
+    lost: Option<f64>,
 ) -> Result<[(Deployment, u32); 2]> {
     let value = |key: &str| -> Option<u32> {
         notes.split(';').find_map(|part| part.strip_prefix(key)?.strip_prefix('=')?.parse().ok())
@@ -224,6 +301,9 @@ fn pools(
     };
     let (prefill, decode) =
         (pool("prefill").ok_or_else(unknown)?, pool("decode").ok_or_else(unknown)?);
+    if let Some(load) = lost {
+        return Ok([(prefill.0, keeping_up(&prefill.0, load)), usual(decode.0)]);
+    }
     let split = |n: u32| {
         let rest = devices.checked_sub(n * prefill.0.devices())?;
         let others = rest / decode.0.devices();
@@ -239,12 +319,22 @@ fn pools(
     }
 }
 
-/// A whole number from 1 on; `None` where the cell is empty or below.
+/// Prompt tokens of a row that names none: those of its task, `task=NAME` in its notes.
+fn prompt(row: &Row<'_>) -> u32 {
+    let task = row.text("notes").unwrap_or_default().split(';').find_map(|it| {
+        let name = it.trim().strip_prefix("task=")?;
+        name.split('-').any(|word| matches!(word, "fim" | "code")).then_some(CODE_PROMPT)
+    });
+    task.unwrap_or(USUAL_PROMPT)
+}
+
+/// The nearest whole number from 1 on, as a mean batch of 7.99 is one of 8; `None` where the cell is
+/// empty or below.
 ///
 /// # Errors
 /// If the cell is no number.
 fn count(row: &Row<'_>, column: &str) -> Result<Option<u32>> {
-    Ok(row.number(column)?.filter(|n| *n >= 1.0).map(|n| n as u32))
+    Ok(row.number(column)?.map(f64::round).filter(|n| *n >= 1.0).map(|n| n as u32))
 }
 
 /// A whole number from 1 on.
@@ -313,4 +403,58 @@ fn weights(row: &Row<'_>, config: &str) -> Result<Weights> {
     };
     // Whatever a table calls its precision, gpt-oss is published in MXFP4 only.
     Ok(if config.starts_with("gpt-oss") { Weights::Mx4 } else { weights })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn degrees_that_are_multiplied_twice_are_counted_once() {
+        let check = |[tensor, data, experts]: [u32; 3], once: [u32; 3]| {
+            let read = Degrees { tensor: Some(tensor), data, experts }.counted_once();
+            assert_eq!([read.tensor.unwrap_or(0), read.data, read.experts], once);
+        };
+        // `row=2026_03_25_deepseek_r1_h200_sxm_trtllm_fp8`: the same 2,997.51 ms stand at 8 devices.
+        check([1, 64, 8], [1, 8, 8]);
+        check([64, 1, 8], [8, 1, 8]);
+        check([16, 1, 4], [4, 1, 4]);
+        check([4, 4, 16], [1, 4, 4]);
+        // Degrees of their own.
+        for own in [[8, 1, 8], [1, 8, 8], [4, 1, 1], [8, 1, 2], [1, 4, 1], [2, 4, 8], [1, 1, 1]] {
+            check(own, own);
+        }
+    }
+
+    #[test]
+    fn a_held_batch_is_the_nearest_whole_one_and_its_prompt_that_of_its_task() {
+        let table = "id,load,average_batch,notes\na,max-seqs,7.99,task=sourcegraph-fim;dp=1\n\
+                     b,max-seqs,0.2,task=gpqa\n";
+        let table = Table::read(table).expect("a table");
+        let rows: Vec<_> = table.rows().collect();
+        assert_eq!(load(&rows[0]), Ok(Load::Held(8)));
+        assert!(load(&rows[1]).is_err());
+        assert_eq!(rows.iter().map(prompt).collect::<Vec<_>>(), [CODE_PROMPT, USUAL_PROMPT]);
+    }
+
+    #[test]
+    fn workers_that_a_copy_has_lost_are_the_usual_ones() {
+        let check = |workers: u32, tensor: u32, lost: Option<f64>, expected: [u32; 4]| {
+            let notes = format!(
+                "prefill_num_workers={workers};prefill_tp_size=4;prefill_pp_size=1;\
+                 prefill_attention_dp_size=1;prefill_moe_ep_size=1;decode_num_workers={workers};\
+                 decode_tp_size={tensor};decode_pp_size=1;decode_attention_dp_size=1;\
+                 decode_moe_ep_size=1"
+            );
+            let [prefill, decode] =
+                pools(&notes, Weights::Eight, 1.0, 4 + tensor, lost).expect("two pools");
+            assert_eq!([prefill.1, decode.1, decode.0.tensor, decode.0.data], expected);
+        };
+        check(1, 8, None, [1, 1, 8, 1]);
+        check(0, 8, None, [1, 1, 8, 1]);
+        check(0, 4, Some(180.0), [3, 4, 4, 1]);
+        check(0, 8, Some(8.0 * 1606.0), [6, 4, 8, 1]);
+        check(0, 16, Some(8.0 * 2222.0), [8, 2, 1, 16]);
+        check(0, 48, Some(0.1), [3, 1, 1, 48]);
+    }
 }

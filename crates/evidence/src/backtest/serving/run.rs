@@ -41,6 +41,8 @@ pub struct Run {
     pub(super) prefill: Option<(Deployment, u32)>,
     pub(super) engine: String,
     pub(super) regime: Regime,
+    /// How many instances there were is not known.
+    pub(super) lost: bool,
     pub(super) input: u32,
     pub(super) output: u32,
     pub(super) load: Load,
@@ -85,11 +87,19 @@ pub(super) struct Figure {
 struct Outcome<'a> {
     run: &'a Run,
     all: ClassReport,
+    /// Seconds that a request waits for a place among those that the instances decode.
+    wait: f64,
     tokens_per_s: f64,
     power: Power,
 }
 
 impl Outcome<'_> {
+    /// A latency in milliseconds that begins with the wait: its mean, or a quantile.
+    fn since_sent(&self, latency: &Histogram, quantile: Option<f64>) -> Option<f64> {
+        let own = quantile.map_or_else(|| latency.mean(), |at| latency.quantile(at));
+        ms(own.map(|seconds| seconds + self.wait))
+    }
+
     /// Power of all devices in watts: TDP x share at the FLOP/s of prompts and answers.
     fn watts(&self) -> Option<f64> {
         let Run { served, deployment, device, input, output, tdp, .. } = self.run;
@@ -127,21 +137,21 @@ macro_rules! figures {
 }
 
 figures! {
-    "ttft_mean_ms": "ttft", |it| ms(it.all.ttft.mean());
-    "ttft_p50_ms": "ttft", |it| at(&it.all.ttft, 0.5);
-    "ttft_p90_ms": "ttft", |it| at(&it.all.ttft, 0.9);
-    "ttft_p95_ms": "ttft", |it| at(&it.all.ttft, 0.95);
-    "ttft_p99_ms": "ttft", |it| at(&it.all.ttft, 0.99);
+    "ttft_mean_ms": "ttft", |it| it.since_sent(&it.all.ttft, None);
+    "ttft_p50_ms": "ttft", |it| it.since_sent(&it.all.ttft, Some(0.5));
+    "ttft_p90_ms": "ttft", |it| it.since_sent(&it.all.ttft, Some(0.9));
+    "ttft_p95_ms": "ttft", |it| it.since_sent(&it.all.ttft, Some(0.95));
+    "ttft_p99_ms": "ttft", |it| it.since_sent(&it.all.ttft, Some(0.99));
     "tpot_mean_ms": "tpot", |it| ms(it.all.tpot.mean());
     "tpot_p50_ms": "tpot", |it| at(&it.all.tpot, 0.5);
     "tpot_p90_ms": "tpot", |it| at(&it.all.tpot, 0.9);
     "tpot_p95_ms": "tpot", |it| at(&it.all.tpot, 0.95);
     "tpot_p99_ms": "tpot", |it| at(&it.all.tpot, 0.99);
-    "e2e_mean_ms": "tpot", |it| ms(it.all.e2e.mean());
-    "e2e_p50_ms": "tpot", |it| at(&it.all.e2e, 0.5);
-    "e2e_p90_ms": "tpot", |it| at(&it.all.e2e, 0.9);
-    "e2e_p95_ms": "tpot", |it| at(&it.all.e2e, 0.95);
-    "e2e_p99_ms": "tpot", |it| at(&it.all.e2e, 0.99);
+    "e2e_mean_ms": "tpot", |it| it.since_sent(&it.all.e2e, None);
+    "e2e_p50_ms": "tpot", |it| it.since_sent(&it.all.e2e, Some(0.5));
+    "e2e_p90_ms": "tpot", |it| it.since_sent(&it.all.e2e, Some(0.9));
+    "e2e_p95_ms": "tpot", |it| it.since_sent(&it.all.e2e, Some(0.95));
+    "e2e_p99_ms": "tpot", |it| it.since_sent(&it.all.e2e, Some(0.99));
     "first_token_latency_ms": "ttft", |it| ms(it.all.ttft.mean());
     "output_tokens_per_s": "output_tokens_per_s", |it| Some(it.tokens_per_s);
     "itl_p50_ms": "tpot", |it| at(&it.all.tpot, 0.5);
@@ -195,6 +205,8 @@ impl Run {
     pub(super) fn interval(&self, figure: &Figure) -> &'static str {
         match (self.load, figure.interval) {
             (Load::Held(_), "tpot" | "output_tokens_per_s") => "held_batch",
+            (_, "ttft") if self.lost => "lost_ttft",
+            (_, "tpot" | "output_tokens_per_s") if self.lost => "lost_tpot",
             (_, interval) => self.regime.interval(interval),
         }
     }
@@ -344,41 +356,85 @@ impl Run {
             cached: 0,
             class: 0,
         });
-        let report = match simulation.transfer {
-            None => simulation.closed(clients, arrivals),
-            Some(_) => in_flight(&simulation, clients, &arrivals.collect::<Vec<_>>()),
+        let (report, wait) = if simulation.transfer.is_some() {
+            let placed = places(clients, self.replicas);
+            let report = in_flight(&simulation, placed, &arrivals.collect::<Vec<_>>());
+            // By Little's law those without a place wait for as many times the stay of the others.
+            let beyond = f64::from(clients) / f64::from(placed) - 1.0;
+            let wait = beyond * report.all().e2e.mean().unwrap_or(0.0);
+            (report, wait)
+        } else {
+            (simulation.closed(clients, arrivals), 0.0)
         };
         let outcome = Outcome {
             run: self,
             tokens_per_s: report.output_rate().value,
             all: report.all(),
+            wait,
             power: setup.power,
         };
         self.published.iter().map(|published| (published.figure.read)(&outcome)).collect()
     }
 }
 
-/// The open run, requests coming evenly, at the rate that keeps `clients` in flight (Little's law):
-/// what a closed load comes to in the long run.
+/// Clients / places of a disaggregated run at most: whoever publishes asks for a little more than its
+/// instances hold, so that no place is ever empty.
+const BEYOND: f64 = 1.2;
+
+/// Requests that instances decode at once, of those that `clients` ask for. An instance is set up for a
+/// power of two, the batch of its captured graph: of 615 clients 512 have a place, and a first token
+/// waits for a fifth of an answer, as measured (`InferenceX`, `TensorRT-LLM` on GB200).
+fn places(clients: u32, instances: u32) -> u32 {
+    let instances = instances.clamp(1, clients.max(1));
+    let whole = (1 << (clients / instances).max(1).ilog2()) * instances;
+    whole.max((f64::from(clients) / BEYOND).round() as u32).max(1)
+}
+
+/// How far clients who start together drift apart in a round, whose answers differ by a fifth in length.
+const DRIFT: f64 = 0.2;
+
+/// The open run at the rate that keeps `clients` in flight (Little's law): what a closed load comes to.
+/// They all send at once in the first round, and drift apart from round to round.
 fn in_flight(simulation: &Simulation<'_, Roofline>, clients: u32, requests: &[Arrival]) -> Report {
-    let at_gap = |gap: f64| {
-        let due = |i: usize| Time::from_stored(gap * i as f64);
+    let each = clients.max(1) as usize;
+    let at_gap = |requests: &[Arrival], gap: f64| {
+        let due = |i: usize| {
+            let (round, place) = ((i / each) as f64, (i % each) as f64);
+            let apart = (DRIFT * round.sqrt()).min(1.0);
+            Time::from_stored(gap * (round * each as f64 + place * apart))
+        };
         let arrivals = requests.iter().enumerate();
         simulation.open(arrivals.map(|(i, arrival)| Arrival { at: due(i), ..*arrival }))
     };
-    let clients = f64::from(clients.max(1));
-    let alone = at_gap(1e6).all().e2e.mean().unwrap_or(0.0);
+    let stay =
+        |requests: &[Arrival], gap: f64| at_gap(requests, gap).all().e2e.mean().unwrap_or(0.0);
+    let clients = each as f64;
+    let alone = stay(&requests[..requests.len().min(1)], 1.0);
     // From each client answered as if alone to a hundred times slower than that.
     let (mut short, mut long) = ((alone / clients).ln(), (100.0 * alone / clients).ln());
     for _ in 0..BISECTIONS {
         let middle = 0.5 * (short + long);
-        let busy = at_gap(middle.exp()).all().e2e.mean().unwrap_or(0.0) > clients * middle.exp();
+        let busy = stay(requests, middle.exp()) > clients * middle.exp();
         if busy { short = middle } else { long = middle }
     }
-    at_gap(long.exp())
+    at_gap(requests, long.exp())
 }
 
 /// The time of the API server for a request, in seconds: a constant and a part per prompt token.
 fn api_server(constants: &Constants, input: u32) -> f64 {
     constants.api_server + constants.api_server_token * f64::from(input)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::places;
+
+    #[test]
+    fn clients_outnumber_places_of_a_power_of_two_by_a_fifth_at_most() {
+        for (clients, instances, placed) in
+            [(14, 4, 12), (615, 1, 513), (1024, 4, 1024), (3, 4, 3), (30, 4, 25), (0, 1, 1)]
+        {
+            assert_eq!(places(clients, instances), placed, "{clients} on {instances}");
+        }
+    }
 }
