@@ -29,8 +29,9 @@ fn requests_one_by_one_and_over_time_are_written_on_demand() {
     stdout(&arguments(&files));
     let read = |path: &str| std::fs::read_to_string(path).expect("a file");
     let text = read(&table);
-    // A tenth of the 600 requests warms the replica up.
-    assert_eq!(text.lines().count(), 1 + 540);
+    // A tenth of the requests warms the replica up; a run of 600 that is short beside what is under way
+    // at once is taken longer.
+    assert!(text.lines().count() > 540, "{}", text.lines().count());
     for line in text.lines().skip(1) {
         let cells: Vec<&str> = line.split(',').collect();
         let cell = |i: usize| cells[i].parse::<f64>().expect("a number");
@@ -46,8 +47,9 @@ fn requests_one_by_one_and_over_time_are_written_on_demand() {
 
 #[test]
 fn the_command_says_what_the_library_says() {
-    let mut report = json(&arguments(&["--format", "json"]));
-    // The command searches the layout.
+    // The command searches layouts, and tries others beside the file's own.
+    let layout = "inference.parallelism={tensor: 2, pipeline: 1, data: 1, expert: 1}";
+    let mut report = json(&arguments(&["--format", "json", "--set", layout]));
     let replica = report["inference"]["replica"].as_object_mut().expect("a replica");
     let layouts = replica.remove("layouts").expect("layouts");
     holds(
@@ -55,7 +57,7 @@ fn the_command_says_what_the_library_says() {
         layouts.as_str().unwrap(),
         &["tensor 2: ", "tensor 4: ", "not possible: tensor 1"],
     );
-    assert_eq!(report, printed(&asked(Way::Capacity, FILE, &[])));
+    assert_eq!(report, printed(&asked(Way::Capacity, FILE, &[layout])));
 }
 
 #[test]
