@@ -18,8 +18,8 @@ fuzz_target!(|text: &str| {
     let _ = Compression::from_settings(text.lines());
     let _ = Limit::read(Take::ALL[0], text);
     let _ = Aim::read(text).check(&[]);
-    if let Ok(axis) = Axis::read(text) {
-        let mut document = flopcast_fuzz::SCENARIO.clone();
+    let mut document = flopcast_fuzz::SCENARIO.clone();
+    if let Ok(axis) = Axis::read(text, &document) {
         for choice in axis.choices.iter().take(8) {
             for set in &choice.sets {
                 let _ = set.put(&mut document);

@@ -10,10 +10,10 @@ use flopcast::training::calibration::Calibration;
 use flopcast_fuzz::CATALOG;
 use libfuzzer_sys::fuzz_target;
 
-static CALIBRATION: LazyLock<Calibration> =
+static CALIBRATION: LazyLock<&'static Calibration> =
     LazyLock::new(|| Calibration::shipped().expect("the shipped one"));
 
-static SERVING: LazyLock<flopcast::serving::calibration::Calibration> =
+static SERVING: LazyLock<&'static flopcast::serving::calibration::Calibration> =
     LazyLock::new(|| flopcast::serving::calibration::Calibration::shipped().expect("the shipped one"));
 
 fuzz_target!(|text: &str| {
