@@ -110,9 +110,8 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("traffic", "{requests: 5/s, input_tokens: 1000, output_tokens: 300}"),
     ("mean", "1000"),
     ("input_tokens", "1000"),
-    ("tokens", "15T"),
-    ("data", "10 TB"),
-    ("price", "2.50 USD/h"),
+    ("data", "10 GB"),
+    ("price", "2.50 USD/device-h"),
     ("requests", "2M"),
     ("within", "36 h"),
     ("share", "20 %"),
@@ -350,6 +349,27 @@ mod tests {
 
     use super::*;
     use crate::file::ScenarioFile;
+
+    /// What an error tells people to write is read.
+    #[test]
+    fn examples_are_read() {
+        let example = |key: &str| EXAMPLES.iter().find(|(name, _)| *name == key).expect("a row").1;
+        let text = format!(
+            "{{name: {}, model: {}, training: {{hardware: {{accelerator: {}}}, lora: {{rank: {}}}}}, \
+             placement: {{purchase: {{price: {}}}}}, \
+             inference: {{traffic: {}, hardware: {{accelerator: {}}}}}}}",
+            example("name"),
+            example("model"),
+            example("accelerator"),
+            example("rank"),
+            example("price"),
+            "{requests: 5/s, input_tokens: {mean: 1000}, output_tokens: {mean: 300}}",
+            example("accelerator"),
+        );
+        let node = document::parse("test.yaml", text.as_bytes()).expect("YAML");
+        let found = faults::<ScenarioFile>(&node);
+        assert!(found.is_empty(), "{found:?}");
+    }
 
     #[test]
     fn all_faults_of_a_file_are_found() {

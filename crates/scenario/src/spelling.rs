@@ -218,7 +218,7 @@ fn meant(value: &Node, row: &Row) -> Node {
         Value::Text(text) if row.key == "placement.grid" => {
             text_like(value, text.replace("CO2/", "CO2e/"))
         }
-        Value::Text(text) if row.key == "placement.region" => text_like(value, region(text)),
+        Value::Text(text) if last(row.key) == "region" => text_like(value, region(text)),
         Value::Bool(true) if row.key.ends_with("recompute") => text_like(value, "full"),
         Value::Bool(true) if row.key.ends_with("purchase") => text_like(value, "spot"),
         _ => value.clone(),
@@ -240,6 +240,7 @@ type Meaning = fn(&str) -> String;
 const TEXTS: &[(&str, Meaning)] = &[
     ("inference.traffic.requests", rate),
     ("placement.region", |text| text.replace('_', "-")),
+    ("inference.placement.region", |text| text.replace('_', "-")),
     ("training.deadline", |text| text.strip_prefix("in ").unwrap_or(text).to_owned()),
     ("model", |text| text.replace(" billion", "B").replace(" million", "M")),
 ];
@@ -547,6 +548,7 @@ mod tests {
             "inference: {region: eu-west-1, cloud: aws}",
             "inference: {placement: {region: eu-west-1, provider: aws}}",
         );
+        check("inference: {zone: us-central1-a}", "inference: {placement: {region: us-central1}}");
         check("model: {total: 30B, activated: 3B}", "model: {parameters: 30B, active: 3B}");
     }
 
