@@ -78,7 +78,11 @@ pub fn emissions(reports: &[Report]) -> Result<String> {
         "run_id" | "experiment_id" => format!("flopcast-{}", slug(&report.name)),
         "duration" => number(seconds),
         "emissions" => number(kg),
-        "emissions_rate" => number(kg.zip(seconds).map(|(kg, seconds)| kg / seconds)),
+        // A run of no time has no rate.
+        "emissions_rate" => {
+            let timed = kg.zip(seconds).filter(|(_, seconds)| *seconds > 0.0);
+            number(timed.map(|(kg, seconds)| kg / seconds))
+        }
         "energy_consumed" => number(facility),
         "water_consumed" => number(value(Id::WaterOnSite)),
         "country_iso_code" => card.country.clone().unwrap_or_default(),
