@@ -20,6 +20,7 @@ pub fn respell(document: &mut Node) -> Vec<String> {
     served(document, &mut notes);
     nodes(document, &mut notes);
     kv_format(document, &mut notes);
+    owned(document, &mut notes);
     layout(document, &mut notes);
     promises(document, &mut notes);
     for (path, spelt) in TEXTS {
@@ -319,6 +320,36 @@ fn kv_format(document: &mut Node, notes: &mut Vec<String>) {
     }
 }
 
+/// Devices that are bought, not rented, said as the way of a purchase.
+fn owned(document: &mut Node, notes: &mut Vec<String>) {
+    let is_owned = |document: &Node, path: &str| match document.at(path).map(|node| &node.value) {
+        Some(Value::Text(text)) => {
+            let plain = text.trim().to_lowercase();
+            otherwise(OTHERWISE, &plain).unwrap_or(&plain) == "owned"
+        }
+        _ => false,
+    };
+    for place in ["placement", "inference.placement"] {
+        let [provider, purchase] = ["provider", "purchase"].map(|key| join(place, key));
+        let elsewhere = document.at(&provider).is_some() && !is_owned(document, &provider);
+        if elsewhere || !is_owned(document, &purchase) {
+            continue;
+        }
+        if let Some(value) = document.take(&purchase)
+            && document.put(&provider, value).is_ok()
+        {
+            notes.push(format!("`{purchase}: owned` as `{provider}: owned`"));
+        }
+    }
+}
+
+/// The word that a table has for one in lower case.
+fn otherwise(table: &[(&str, &'static str)], plain: &str) -> Option<&'static str> {
+    let spaced = plain.replace(['-', '_'], " ");
+    let other = table.iter().find(|(other, _)| *other == plain || *other == spaced);
+    other.map(|(_, word)| *word)
+}
+
 /// A layout in one text: `tp8pp4`, `TP=8, PP=4`.
 fn layout(document: &mut Node, notes: &mut Vec<String>) {
     for section in ["training.parallelism", "inference.parallelism"] {
@@ -463,15 +494,11 @@ fn lower(document: &mut Node, path: &str, notes: &mut Vec<String>) {
         _ => return,
     };
     let plain = typed.trim().to_lowercase();
-    let spaced = plain.replace(['-', '_'], " ");
     let format = || Precision::named(&plain).filter(|_| path.ends_with("precision"));
     let table = if path.ends_with("zero") { SHARDING } else { OTHERWISE };
     // `full` is a recomputation too.
-    let own = |word: &str| path.ends_with("recompute") && word == "full";
-    let other = table
-        .iter()
-        .find(|(other, _)| [&plain, &spaced].iter().any(|it| *it == other) && !own(other));
-    let named = other.map(|(_, word)| *word).or_else(|| format().map(Precision::name));
+    let own = path.ends_with("recompute") && plain == "full";
+    let named = otherwise(table, &plain).filter(|_| !own).or_else(|| format().map(Precision::name));
     // An engine may have its version behind it.
     let engine = plain.split_whitespace().next().filter(|_| path.ends_with("engine"));
     let word = named.or(engine).unwrap_or(&plain).to_owned();
@@ -550,6 +577,16 @@ mod tests {
         );
         check("inference: {zone: us-central1-a}", "inference: {placement: {region: us-central1}}");
         check("model: {total: 30B, activated: 3B}", "model: {parameters: 30B, active: 3B}");
+        check(
+            "placement: {owned: {price_per_gpu: 30000, depreciation: 5, electricity_price: 0.1}}",
+            "placement: {owned: {chip: 30000 USD/device, amortisation: 5 years, \
+             electricity: 0.1 USD/kWh}}",
+        );
+        check("finance: {years: 3, wacc: 8 %}", "finance: {horizon: 3 years, discount_rate: 8 %}");
+        check(
+            "inference: {speculative: {draft_model: a, k: 4, acceptance_rate: 0.7}, prefix_cache: 0.5}",
+            "inference: {speculative: {draft: a, tokens: 4, acceptance: 0.7}, prefix_cache_hit: 0.5}",
+        );
     }
 
     /// Where a file names no run, its words are those of its service.
@@ -682,5 +719,10 @@ mod tests {
         check("placement: {provider: AWS}", "placement: {provider: aws}");
         check("training: {precision: bfloat16}", "training: {precision: bf16}");
         check("inference: {engine: vLLM}", "inference: {engine: vllm}");
+        for place in
+            ["{purchase: owned}", "{provider: on-prem, purchase: Owned}", "{provider: own}"]
+        {
+            check(&format!("placement: {place}"), "placement: {provider: owned}");
+        }
     }
 }

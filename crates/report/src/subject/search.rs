@@ -93,6 +93,7 @@ impl Subject for Found<'_> {
             "valid": self.tally.valid,
             "within": self.tally.within,
             "exhaustive": self.tally.whole,
+            "precision": self.points.precision.name(),
             "objectives": plan.objectives.iter().map(|it| json!({
                 "figure": it.figure.key(), "unit": it.figure.unit(), "most": it.most,
             })).collect::<Vec<_>>(),
@@ -326,9 +327,10 @@ impl Found<'_> {
         }
         if !self.points.plan.devices.is_empty() {
             notes.push(format!(
-                "latency is that of one pass of {} sample(s), compiled, by the constants of \
+                "latency is that of one pass of {} sample(s) in {}, compiled, by the constants of \
                  measured networks; `flopcast backtest --kind networks` says how wrong they are",
-                self.points.plan.batch
+                self.points.plan.batch,
+                self.points.precision.name()
             ));
         }
         notes

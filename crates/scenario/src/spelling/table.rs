@@ -108,6 +108,7 @@ const SAMPLES: &[&str] = &["samples", "images", "num_samples", "examples", "num_
 const EPOCHS: &[&str] = &["epochs", "num_epochs", "n_epochs", "num_train_epochs"];
 const FORMAT: &[&str] = &["dtype", "precision", "mixed_precision", "torch_dtype"];
 const RATE: &[&str] = &["rps", "qps", "rate", "requests", "requests_per_second", "request_rate"];
+const STAFF: &[&str] = &["engineers", "people", "headcount", "ftes"];
 const PROVIDER: &[&str] = &["provider", "cloud", "vendor", "csp"];
 const REGION: &[&str] = &["region", "country", "location", "zone"];
 const PRICE: &[&str] = &[
@@ -303,6 +304,136 @@ pub(super) const KEYS: &[Row] = &[
         "",
     ),
     row(&["inference.slo"], &["latency", "e2e_latency", "end_to_end"], "inference.slo.e2e", ""),
+    row(
+        &["placement.owned"],
+        &[
+            "price",
+            "device_price",
+            "gpu_price",
+            "price_per_device",
+            "price_per_gpu",
+            "cost_per_gpu",
+            "purchase_price",
+            "capex",
+        ],
+        "placement.owned.chip",
+        " USD/device",
+    ),
+    row(
+        &["placement.owned"],
+        &[
+            "depreciation",
+            "depreciation_years",
+            "amortization",
+            "useful_life",
+            "life",
+            "lifetime",
+            "years",
+        ],
+        "placement.owned.amortisation",
+        " years",
+    ),
+    row(
+        &["placement.owned"],
+        &["residual_value", "salvage", "salvage_value"],
+        "placement.owned.residual",
+        "",
+    ),
+    row(
+        &["placement.owned"],
+        &["purchased", "bought_on", "purchase_date"],
+        "placement.owned.bought",
+        "",
+    ),
+    row(&["placement.owned"], &["utilization"], "placement.owned.utilisation", ""),
+    row(
+        &["placement.owned"],
+        &["electricity_price", "power_price", "energy_price", "price_per_kwh", "usd_per_kwh"],
+        "placement.owned.electricity",
+        " USD/kWh",
+    ),
+    row(
+        &["placement.owned"],
+        &["network", "networking", "network_cost"],
+        "placement.owned.interconnect",
+        "",
+    ),
+    row(&["training.lora"], &["r", "lora_r", "lora_rank"], "training.lora.rank", ""),
+    row(&["training.lora"], &["target_modules", "modules"], "training.lora.targets", ""),
+    row(
+        &["training.reliability"],
+        &["checkpoint_every", "checkpoint_frequency", "save_interval"],
+        "training.reliability.checkpoint_interval",
+        "",
+    ),
+    row(
+        &["training.reliability"],
+        &["restart_time", "recovery", "recovery_time"],
+        "training.reliability.restart",
+        "",
+    ),
+    row(&["training.costs.staff"], STAFF, "training.costs.staff.fte", ""),
+    row(&["inference.costs.staff"], STAFF, "inference.costs.staff.fte", ""),
+    row(&["training.costs.storage"], &["size", "amount"], "training.costs.storage.data", ""),
+    row(&["inference.costs.storage"], &["size", "amount"], "inference.costs.storage.data", ""),
+    row(
+        &["inference"],
+        &["prefix_cache", "cache_hit", "cache_hit_rate", "prefix_cache_hit_rate"],
+        "inference.prefix_cache_hit",
+        "",
+    ),
+    row(
+        &["inference"],
+        &["target_utilization", "utilization", "max_utilization"],
+        "inference.target_utilisation",
+        "",
+    ),
+    row(
+        &["inference.autoscaling"],
+        &["startup", "startup_time", "start_up_time", "cold_start", "boot_time"],
+        "inference.autoscaling.start_up",
+        "",
+    ),
+    row(
+        &["inference.speculative"],
+        &["draft_model", "model", "method"],
+        "inference.speculative.draft",
+        "",
+    ),
+    row(
+        &["inference.speculative"],
+        &["num_speculative_tokens", "speculative_tokens", "draft_tokens", "gamma", "k"],
+        "inference.speculative.tokens",
+        "",
+    ),
+    row(&["inference.speculative"], &["acceptance_rate"], "inference.speculative.acceptance", ""),
+    row(
+        &["inference.adapters"],
+        &["num", "n", "number", "max_loras"],
+        "inference.adapters.count",
+        "",
+    ),
+    row(&["inference.adapters"], &["r", "max_lora_rank"], "inference.adapters.rank", ""),
+    row(
+        &["inference.traffic"],
+        &["growth_rate", "annual_growth", "yearly_growth"],
+        "inference.traffic.growth",
+        "",
+    ),
+    row(
+        &["inference.traffic"],
+        &["peak_ratio", "peak_factor", "peak_to_average"],
+        "inference.traffic.peak_to_mean",
+        "",
+    ),
+    row(
+        &["inference.traffic"],
+        &["system_prompt_tokens", "shared_prefix", "prefix_tokens"],
+        "inference.traffic.system_prompt",
+        "",
+    ),
+    row(&["finance"], &["wacc", "discount"], "finance.discount_rate", ""),
+    row(&["finance"], &["years", "duration", "life", "period"], "finance.horizon", " years"),
 ];
 
 /// Keys of which any says that a document is about a run.
@@ -402,6 +533,12 @@ pub(super) const OTHERWISE: &[(&str, &str)] = &[
     ("lambda cloud", "lambda"),
     ("vast ai", "vast"),
     ("vast.ai", "vast"),
+    ("on prem", "owned"),
+    ("on premise", "owned"),
+    ("on premises", "owned"),
+    ("onprem", "owned"),
+    ("own", "owned"),
+    ("self hosted", "owned"),
     ("ondemand", "on-demand"),
     ("on demand", "on-demand"),
     ("preemptible", "spot"),

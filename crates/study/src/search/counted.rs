@@ -36,7 +36,7 @@ impl Counted {
         points: &Points<'_>,
         compression: &Compression,
     ) -> Result<Self> {
-        let precision = points.plan.precision;
+        let precision = points.precision;
         let element = precision.size();
         let largest = |model: &Model| {
             let each =
@@ -71,7 +71,7 @@ impl Counted {
 /// The time of a pass on each device: the layers of each form by the peak of its products and the
 /// bytes of its weights.
 fn times(points: &Points<'_>, forms: &[(Form, &Model)]) -> Result<Vec<Time>> {
-    let precision = points.plan.precision;
+    let precision = points.precision;
     let samples = points.plan.batch as f64;
     let mut times = vec![Time::default(); points.devices.len()];
     for (form, model) in forms {

@@ -7,7 +7,8 @@
 //! ```
 //! (Rasmussen and Williams 2006, eq. 2.25, 4.17). Lengths, signal, slope and noise are those of the
 //! greatest marginal likelihood (eq. 5.8) under wide priors that keep few points from being
-//! explained by many lengths. The left-out errors come from the same factor: eq. 5.12.
+//! explained by many lengths. What a left-out point would have been is a closed form of the same factor,
+//! eq. 5.12, by constants that were fitted without it: those of all points have seen it.
 //!
 //! It needs no more than a factor of a few hundred rows, which is written out here: a crate for
 //! linear algebra would cost the first build more than this file has lines.
@@ -24,8 +25,17 @@ pub struct Gaussian {
     /// Mean and spread of the values, which the process sees as 0 and 1.
     mean: f64,
     spread: f64,
-    /// What every point would have been, had it been left out: mean and standard deviation.
-    left_out: Vec<(f64, f64)>,
+    /// What every point would have been, had it been left out.
+    left_out: Vec<LeftOut>,
+}
+
+/// What a point would have been, had it been left out.
+#[derive(Clone, Copy, Debug)]
+pub struct LeftOut {
+    /// The mean, by constants that were fitted to the other half of the points.
+    pub mean: f64,
+    /// The standard deviation that the process itself states.
+    pub deviation: f64,
 }
 
 /// The constants of the kernel, as logarithms: a length per feature, then signal, slope, noise.
@@ -174,6 +184,13 @@ fn backward(factor: &[Vec<f64>], mut b: Vec<f64>) -> Vec<f64> {
     b
 }
 
+/// The diagonal of K^-1 at a point: what is left of its variance is the inverse.
+fn precision(factor: &[Vec<f64>], at: usize) -> f64 {
+    let mut unit = vec![0.0; factor.len()];
+    unit[at] = 1.0;
+    forward(factor, &unit).iter().map(|it| it * it).sum()
+}
+
 impl Gaussian {
     /// Fits a process to points of equally many features, each of spread about 1, and their values.
     /// None for fewer than two points, or values that are all the same.
@@ -185,19 +202,24 @@ impl Gaussian {
             return None;
         }
         let scaled: Vec<f64> = values.iter().map(|it| (it - mean) / spread).collect();
-        // Evenly picked points stand for all.
-        let stride = points.len().div_ceil(MOST_FITTED);
-        let some: Vec<Vec<f64>> = points.iter().step_by(stride).cloned().collect();
-        let of_some: Vec<f64> = scaled.iter().step_by(stride).copied().collect();
-        let constants = Constants::fitted(points[0].len(), &some, &of_some);
-        let factor = constants.factor(&points)?;
-        let weights = backward(&factor, forward(&factor, &scaled));
+        let fitted = |kept: &dyn Fn(usize) -> bool| {
+            let kept: Vec<usize> = (0..points.len()).filter(|at| kept(*at)).collect();
+            // Evenly picked points stand for all.
+            let some = || kept.iter().step_by(kept.len().div_ceil(MOST_FITTED));
+            let of_some: Vec<f64> = some().map(|at| scaled[*at]).collect();
+            let some: Vec<Vec<f64>> = some().map(|at| points[*at].clone()).collect();
+            let constants = Constants::fitted(points[0].len(), &some, &of_some);
+            let factor = constants.factor(&points)?;
+            let weights = backward(&factor, forward(&factor, &scaled));
+            Some((constants, factor, weights))
+        };
+        let (constants, factor, weights) = fitted(&|_| true)?;
+        let halves = [fitted(&|at| at % 2 == 1)?, fitted(&|at| at % 2 == 0)?];
         let left_out = (0..points.len()).map(|at| {
-            let mut unit = vec![0.0; points.len()];
-            unit[at] = 1.0;
-            let precision: f64 = forward(&factor, &unit).iter().map(|it| it * it).sum();
-            let value = scaled[at] - weights[at] / precision;
-            (mean + spread * value, spread * precision.recip().sqrt())
+            let (_, without, weighed) = &halves[at % 2];
+            let value = scaled[at] - weighed[at] / precision(without, at);
+            let deviation = precision(&factor, at).recip().sqrt();
+            LeftOut { mean: mean + spread * value, deviation: spread * deviation }
         });
         let left_out = left_out.collect();
         Some(Self { points, factor, weights, constants, mean, spread, left_out })
@@ -214,8 +236,8 @@ impl Gaussian {
         (self.mean + self.spread * value, self.spread * variance.sqrt())
     }
 
-    /// What each point would have been, had it been left out: mean and standard deviation.
-    pub fn left_out(&self) -> &[(f64, f64)] {
+    /// What each point would have been, had it been left out.
+    pub fn left_out(&self) -> &[LeftOut] {
         &self.left_out
     }
 }
@@ -249,23 +271,32 @@ mod tests {
         assert!(process.predict(&[40.0, 0.0]).1 > 1.0);
     }
 
-    /// The closed form of a left-out point is a fit without it by the same constants.
+    /// The closed form of a left-out point is a fit without it: its deviation by the same constants,
+    /// its mean by constants that have not seen it.
     #[test]
     fn a_left_out_point_is_what_the_others_say() {
         let (points, values) = sample(12, 0.2);
         let whole = Gaussian::fit(points.clone(), &values).unwrap();
+        let scaled: Vec<f64> = values.iter().map(|it| (it - whole.mean) / whole.spread).collect();
         for out in [0, 5, 11] {
-            let mut others = whole.clone();
-            others.points.remove(out);
-            let scaled: Vec<f64> =
-                values.iter().map(|it| (it - whole.mean) / whole.spread).collect();
-            let rest: Vec<f64> =
-                scaled.iter().enumerate().filter(|(at, _)| *at != out).map(|(_, it)| *it).collect();
-            others.factor = whole.constants.factor(&others.points).unwrap();
-            others.weights = backward(&others.factor, forward(&others.factor, &rest));
-            let (mean, deviation) = others.predict(&points[out]);
-            assert!((mean - whole.left_out[out].0).abs() < 1e-6, "{out}");
-            assert!((deviation - whole.left_out[out].1).abs() < 1e-6, "{out}");
+            let kept = |at: &usize| *at != out;
+            let rest: Vec<f64> = (0..12).filter(kept).map(|at| scaled[at]).collect();
+            let others: Vec<_> = (0..12).filter(kept).map(|at| points[at].clone()).collect();
+            let without = |constants: &Constants| {
+                let mut process = whole.clone();
+                process.points.clone_from(&others);
+                process.constants = constants.clone();
+                process.factor = constants.factor(&others).unwrap();
+                process.weights = backward(&process.factor, forward(&process.factor, &rest));
+                process.predict(&points[out])
+            };
+            let half = || (0..12).filter(|at| at % 2 != out % 2);
+            let values: Vec<f64> = half().map(|at| scaled[at]).collect();
+            let half: Vec<_> = half().map(|at| points[at].clone()).collect();
+            let (mean, _) = without(&Constants::fitted(2, &half, &values));
+            let (_, deviation) = without(&whole.constants);
+            assert!((mean - whole.left_out[out].mean).abs() < 1e-6, "{out}");
+            assert!((deviation - whole.left_out[out].deviation).abs() < 1e-6, "{out}");
         }
     }
 

@@ -139,8 +139,8 @@ pub struct Plan {
     pub devices: Vec<String>,
     /// Samples of a pass.
     pub batch: u64,
-    /// Format of weights and products.
-    pub precision: Precision,
+    /// Format of weights and products, where the file says it.
+    pub precision: Option<Precision>,
     /// Tokens of a sample.
     pub sequence: Option<u64>,
     /// Pixels of a side.
@@ -211,7 +211,7 @@ impl Plan {
                     Expression::parse(&text.value).map_err(|error| error.at(Some(&text.place)))
                 })
                 .collect::<Result<_>>()?,
-            precision: precision(file.precision.as_deref())?,
+            precision: file.precision.as_deref().map(precision).transpose()?,
             architecture,
             knobs,
             devices: file.devices,
@@ -435,8 +435,7 @@ fn json(value: &Value) -> Json {
     }
 }
 
-fn precision(name: Option<&str>) -> Result<Precision> {
-    let Some(name) = name else { return Ok(Precision::Bf16) };
+fn precision(name: &str) -> Result<Precision> {
     Precision::named(name).ok_or_else(|| {
         let known = Precision::ALL.map(Precision::name);
         Error::input(format!("`{name}` is not a precision"))

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use flopcast_core::catalog::Catalog;
+use flopcast_core::catalog::{Accelerator, Catalog};
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::Estimate;
 use flopcast_core::kernel::Device;
 use flopcast_core::kernel::calibration::Calibration;
 use flopcast_core::kernel::network::Setup;
 use flopcast_core::model::Input;
-use flopcast_core::quantity::Tokens;
 use flopcast_core::quantity::text::{convert, parse};
+use flopcast_core::quantity::{Precision, Tokens};
 use flopcast_scenario::Files;
 use flopcast_scenario::document::{self, Node};
 use serde_json::{Map, Value as Json};
@@ -103,6 +103,8 @@ pub struct Points<'a> {
     pub plan: &'a Plan,
     /// Where quality comes from; none where the plan asks for none.
     pub source: Option<Source>,
+    /// Format of weights and products.
+    pub precision: Precision,
     pub(super) sizes: Vec<usize>,
     pub(super) devices: Vec<Timed>,
     pub(super) frame: Option<Frame<'a>>,
@@ -141,14 +143,17 @@ impl<'a> Points<'a> {
         files: &dyn Files,
     ) -> Result<Self> {
         let calibration = Calibration::shipped()?;
-        let timed = |name: &String| {
-            let accelerator = catalog.accelerator(name)?;
-            let precision = accelerator.products(plan.precision)?;
-            let device = Device::of(accelerator, precision)?;
+        let named = plan.devices.iter().map(|name| catalog.accelerator(name));
+        let accelerators: Vec<&Accelerator> = named.collect::<Result<_>>()?;
+        let common = |it: &Precision| accelerators.iter().all(|device| device.peak(*it).is_ok());
+        let usual = || Accelerator::FORMATS.into_iter().find(common).unwrap_or(Precision::Bf16);
+        let precision = plan.precision.unwrap_or_else(usual);
+        let timed = |accelerator: &&Accelerator| {
+            let device = Device::of(accelerator, accelerator.products(precision)?)?;
             let setup = Setup::new(&device, calibration.runtime("compiled"), calibration)?;
-            Ok(Timed { accelerator: accelerator.clone(), setup })
+            Ok(Timed { accelerator: (*accelerator).clone(), setup })
         };
-        let devices: Vec<_> = plan.devices.iter().map(timed).collect::<Result<_>>()?;
+        let devices: Vec<_> = accelerators.iter().map(timed).collect::<Result<_>>()?;
         let mut figures: Vec<Figure> = Vec::new();
         let latencies = plan.devices.iter().cloned().enumerate();
         let asked = plan.objectives.iter().map(|it| it.figure.clone());
@@ -162,8 +167,18 @@ impl<'a> Points<'a> {
         }
         let (levels, order, axes) = (Vec::new(), Vec::new(), Vec::new());
         let sizes = plan.sizes();
-        let mut points =
-            Self { plan, source: None, sizes, devices, frame, figures, levels, order, axes };
+        let mut points = Self {
+            plan,
+            source: None,
+            precision,
+            sizes,
+            devices,
+            frame,
+            figures,
+            levels,
+            order,
+            axes,
+        };
         points.turns()?;
         points.source = points.read_quality(files)?;
         let columns = match &points.source {

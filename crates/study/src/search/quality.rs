@@ -10,7 +10,7 @@
 
 use flopcast_core::diagnostic::{Error, Result};
 
-use super::gaussian::Gaussian;
+use super::gaussian::{self, Gaussian};
 use crate::uncertainty::percentile;
 
 /// The most rows of a table of measurements.
@@ -293,11 +293,10 @@ fn features(readings: &[Reading], cells: &[String]) -> Option<Vec<f64>> {
 }
 
 impl LeftOut {
-    fn of(values: &[f64], left_out: &[(f64, f64)]) -> Self {
-        let errors = || values.iter().zip(left_out).map(|(value, (mean, _))| (value - mean).abs());
-        let ratios =
-            errors().zip(left_out).map(|(error, (_, deviation))| error / deviation).collect();
-        let predicted: Vec<f64> = left_out.iter().map(|(mean, _)| *mean).collect();
+    fn of(values: &[f64], left_out: &[gaussian::LeftOut]) -> Self {
+        let errors = || values.iter().zip(left_out).map(|(value, it)| (value - it.mean).abs());
+        let ratios = errors().zip(left_out).map(|(error, it)| error / it.deviation).collect();
+        let predicted: Vec<f64> = left_out.iter().map(|it| it.mean).collect();
         Self {
             median: quantile(errors().collect(), 0.5),
             p90: quantile(errors().collect(), 0.9),
