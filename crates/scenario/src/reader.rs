@@ -122,6 +122,19 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("think_time", "30 s"),
 ];
 
+/// What people ask for by words that a scenario has no key for, and how it says it.
+const INSTEAD: &[(&[&str], &str)] = &[
+    (
+        &["users", "daily_users", "active_users", "dau", "concurrent_users", "concurrency"],
+        "say how many ask how often: `users: 500, requests_per_user: 20/day`, or `requests: 40/s`; \
+         N who each ask again T after an answer that takes L are N / (T + L)",
+    ),
+    (
+        &["requests_per_user", "queries_per_user", "messages_per_user"],
+        "say how many ask, too: `users: 500, requests_per_user: 20/day`",
+    ),
+];
+
 /// [`Error`] as serde wants it.
 #[derive(Debug)]
 struct Refusal(Error);
@@ -147,6 +160,9 @@ impl de::Error for Refusal {
     }
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
         let error = Error::input(format!("unknown key `{field}`"));
+        if let Some((_, instead)) = INSTEAD.iter().find(|(typed, _)| typed.contains(&field)) {
+            return Self(error.hint(*instead));
+        }
         let suggested = error.clone().suggest(field, expected.iter().copied());
         Self(if suggested == error && !expected.is_empty() {
             error.hint(format!("valid keys here: {}", expected.join(", ")))

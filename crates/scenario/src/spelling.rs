@@ -4,6 +4,7 @@
 mod hardware;
 mod steps;
 mod table;
+mod users;
 
 use flopcast_core::diagnostic::Place;
 use flopcast_core::quantity::Precision;
@@ -32,6 +33,7 @@ pub fn respell(document: &mut Node) -> Vec<String> {
         }
     }
     steps::respell(document, &mut notes);
+    users::respell(document, &mut notes);
     for (section, names) in UNREAD {
         for typed in typed_in(document, section, names) {
             if document.take(&typed).is_some() {

@@ -490,7 +490,8 @@ fn classes(traffic: &Traffic, hit: Option<&Given<Share>>) -> Result<Vec<AskedCla
                 })
             };
             if let (None, Some(answer)) = (kind.input, kind.output) {
-                return Err(answer.mean.refuse("output_tokens need input_tokens"));
+                let hint = "such as `input_tokens: 1000`; `input_tokens: 4` starts a transcript";
+                return Err(answer.mean.refuse("output_tokens need input_tokens").hint(hint));
             }
             if let Some(answer) = kind.output.filter(|it| it.mean.spread.central().value < 1.0) {
                 return Err(answer.mean.refuse("an answer has at least one token"));

@@ -296,6 +296,18 @@ pub(super) const KEYS: &[Row] = &[
         "inference.traffic.output_tokens",
         "",
     ),
+    row(
+        &["inference.traffic", "inference", "inference.traffic.job"],
+        &["documents", "docs", "num_documents", "prompts", "num_prompts"],
+        "inference.traffic.job.requests",
+        "",
+    ),
+    row(
+        &["inference.traffic", "inference"],
+        &["within", "finish_within"],
+        "inference.traffic.job.within",
+        "",
+    ),
     row(&["inference.slo"], &["time_to_first_token"], "inference.slo.ttft", ""),
     row(
         &["inference.slo"],
