@@ -646,17 +646,16 @@ fn latency(planned: &Report) -> Result<Latency> {
     let part = |name: &str, seconds: f64| Traced::derived(name, per(seconds), how(&all.ttft));
     let waited = part("time in the queue", queueing);
     let read = part("from the queue to the first token", first - queueing);
-    let ttft = (waited + read).named("inference.ttft_ms.mean");
-    let written = part("from the first token to the last", whole - first);
-    Ok(Latency {
-        e2e: (&ttft + written).named("inference.e2e_ms.mean"),
-        ttft,
-        // Answers of one token have none.
-        tpot: all
-            .tpot
-            .mean()
-            .map(|mean| Traced::derived("inference.tpot_ms.mean", per(mean), how(&all.tpot))),
-    })
+    let ttft = (&waited + read).named("inference.ttft_ms.mean");
+    let tpot = all.tpot.mean();
+    // What is answered in one pass has no first token.
+    let e2e = match tpot {
+        Some(_) => &ttft + part("from the first token to the last", whole - first),
+        None => waited + part("the pass that answers", whole - queueing),
+    };
+    let tpot =
+        tpot.map(|mean| Traced::derived("inference.tpot_ms.mean", per(mean), how(&all.tpot)));
+    Ok(Latency { e2e: e2e.named("inference.e2e_ms.mean"), ttft, tpot })
 }
 
 /// A time in seconds as a quantity per request or per token.

@@ -771,8 +771,9 @@ impl Capability {
                 let coming = (rate * delay).number();
                 let wait = delay * ((1.0 + &coming / 2.0) / (1.0 + &coming));
                 let wait = wait.named("wait for a batch");
-                let ttft = (batches.latency(rate) + wait).named("inference.ttft_ms.mean");
-                Latency { e2e: ttft.clone().named("inference.e2e_ms.mean"), tpot: None, ttft }
+                let whole = batches.latency(rate) + wait;
+                let ttft = whole.clone().named("inference.ttft_ms.mean");
+                Latency { e2e: whole.named("inference.e2e_ms.mean"), tpot: None, ttft }
             }
         }
     }
