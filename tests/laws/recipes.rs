@@ -70,6 +70,32 @@ fn recipes_of_post_training_pass_what_their_papers_say() {
     }
 }
 
+/// A sample of text is a sequence, a pair of them where two answers are compared, or a prompt with all
+/// answers to it; the run is that of so many tokens.
+#[test]
+fn samples_of_text_are_their_tokens() {
+    let rollout = "rl: {rollout: {group: 16, prompt_tokens: 500, answer_tokens: {mean: 1500}}}\n";
+    for (recipe, more, tokens) in [
+        ("pretrain", "", 4096.0),
+        ("lora", "lora: {rank: 16}\n", 4096.0),
+        ("kto", "", 4096.0),
+        ("dpo", "", 2.0 * 4096.0),
+        ("reward", "", 2.0 * 4096.0),
+        ("grpo", rollout, 16.0 * 2000.0),
+        // An eighth is prompt, half of the rest its one answer.
+        ("ppo", "", 512.0 + 1792.0),
+    ] {
+        let training = format!("  recipe: {recipe}\n  {more}");
+        let samples = estimate(&training, "data: {samples: 1M, epochs: 2}\n").unwrap();
+        let same = estimate(&training, &format!("data: {{tokens: {}, epochs: 2}}\n", 1e6 * tokens));
+        let same = same.unwrap();
+        close(recipe, number(&samples, "training.tokens"), 2e6 * tokens, 1e-12);
+        for path in [FLOPS, HOURS, "training.memory_gb.reserved"] {
+            close(&format!("{recipe}, {path}"), number(&samples, path), number(&same, path), 1e-12);
+        }
+    }
+}
+
 #[test]
 fn answers_take_the_time_that_the_engine_needs() {
     let hours = |rl: &str| figure(&format!("  recipe: grpo\n  rl: {{rollout: {{{rl}}}}}\n"), HOURS);

@@ -112,7 +112,8 @@ impl ScenarioFile {
 pub struct Data {
     /// Tokens seen in one epoch.
     pub tokens: Option<Given<Tokens, Positive>>,
-    /// Samples (images, documents) in one epoch; instead of `tokens`.
+    /// Samples in one epoch, instead of `tokens`: images, or of a language model sequences, pairs of a
+    /// preference recipe, prompts of one that writes answers.
     pub samples: Option<Given<Samples, Positive>>,
     /// Passes over the data; 1.
     pub epochs: Option<Given<f64>>,

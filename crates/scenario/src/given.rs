@@ -113,7 +113,7 @@ impl Domain for Used {
 
 impl<Q: Copy> Spread<Q> {
     /// The same knowledge of what `to` makes of the quantity.
-    fn map<R>(self, to: impl Fn(Q) -> R) -> Spread<R> {
+    pub fn map<R>(self, to: impl Fn(Q) -> R) -> Spread<R> {
         match self {
             Self::Point(value) => Spread::Point(to(value)),
             Self::Range(low, high) => Spread::Range(to(low), to(high)),

@@ -37,6 +37,8 @@ pub(crate) struct Row {
     /// True if the model generates the data that it learns from. The time is then that of decoding,
     /// which the step-time model of training does not know.
     pub writes: bool,
+    /// True if a sample is two sequences: the chosen answer and the rejected one.
+    pub pairs: bool,
     /// True if a critic of the same size learns beside the model.
     pub critic: bool,
     /// Tokens of a step where nobody says; by the size of the model where it is none.
@@ -76,6 +78,7 @@ const PLAIN: Row = Row {
     adapters: false,
     frozen_bytes: 2.0,
     writes: false,
+    pairs: false,
     critic: false,
     batch: Some(TUNED),
     learned: |_| 1.0,
@@ -194,9 +197,9 @@ recipes! {
     Sft = "sft" {}
     /// Direct preference optimisation (Rafailov et al. 2023): a frozen reference is asked about each
     /// token of the chosen and the rejected answers.
-    Dpo = "dpo" { asked: |_| vec![("reference", Asked::Itself)], }
+    Dpo = "dpo" { pairs: true, asked: |_| vec![("reference", Asked::Itself)] }
     /// Odds-ratio preference optimisation (Hong et al. 2024): pairs, without a reference.
-    Orpo = "orpo" {}
+    Orpo = "orpo" { pairs: true }
     /// Kahneman-Tversky optimisation (Ethayarajh et al. 2024): reference, and both models asked about
     /// mismatched answers.
     Kto = "kto" {
@@ -207,7 +210,7 @@ recipes! {
         ],
     }
     /// A reward model: all weights, with a head of one number, on pairs of answers.
-    Reward = "reward" {}
+    Reward = "reward" { pairs: true }
     /// Proximal policy optimisation (Ouyang et al. 2022): the model writes, reward model, reference
     /// and a critic of the same size are asked, model and critic learn.
     Ppo = "ppo" {

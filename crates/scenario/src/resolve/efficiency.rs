@@ -6,7 +6,7 @@ use flopcast_core::kernel;
 use flopcast_core::kernel::network::{Setup, Task, half_width};
 use flopcast_core::model::{AttentionCount, Model};
 use flopcast_core::provenance::{Basis, Input};
-use flopcast_core::quantity::{Devices, Distribution, Measure, Mfu, Precision};
+use flopcast_core::quantity::{Devices, Distribution, Measure, Mfu, Precision, text};
 use flopcast_core::training::plan::{Efficiency, FlopConvention, Pace, Work};
 
 use super::super::file::{Efficiency as EfficiencyFile, Training};
@@ -97,7 +97,9 @@ pub(super) fn efficiency(
     match (predictable, work) {
         (true, _) => Ok(None),
         (false, Work::Samples { .. }) if model.layers.len() > 1 => {
-            network_mfu(training, device, model).map(Some)
+            let batch = training.global_batch.as_ref().map(|it| it.spread.central().value);
+            let each = batch.zip(devices).map(|(batch, devices)| batch / devices.value.value);
+            network_mfu(training, device, model, each.unwrap_or(SAMPLES).max(1.0)).map(Some)
         }
         _ => assumed_mfu(catalog, training, device).map(Some),
     }
@@ -106,12 +108,17 @@ pub(super) fn efficiency(
 /// Samples that a device takes at once, where nobody says.
 const SAMPLES: f64 = 128.0;
 
-/// The MFU of a network over whole samples: FLOPs / (peak x time), each operator timed by its
-/// kernel.
+/// The MFU of a network over whole samples, so many at once on a device: FLOPs / (peak x time), each
+/// operator timed by its kernel.
 ///
 /// # Errors
 /// If the device has no peak in the format, or the calibration cannot be read.
-fn network_mfu(training: &Training, device: &Accelerator, model: &Model) -> Result<Efficiency> {
+fn network_mfu(
+    training: &Training,
+    device: &Accelerator,
+    model: &Model,
+    samples: f64,
+) -> Result<Efficiency> {
     let precision = training.precision.value;
     let machine = kernel::Device::of(device, precision)
         .map_err(|error| error.at(Some(&training.hardware.accelerator.place)))?;
@@ -121,13 +128,14 @@ fn network_mfu(training: &Training, device: &Accelerator, model: &Model) -> Resu
     let cost =
         setup.cost(&kernel::network::Work::of(model, precision.size(), Task::Training), &machine);
     let flops = model.forward(AttentionCount::Causal) + model.backward(AttentionCount::Causal);
-    let flops = flops.matmul.value * SAMPLES / model.input.batch.max(1) as f64;
-    let mfu = flops / (machine.peak.value * cost.time(SAMPLES).value);
+    let flops = flops.matmul.value * samples / model.input.batch.max(1) as f64;
+    let mfu = flops / (machine.peak.value * cost.time(samples).value);
     let (width, reason) = half_width(&calibration.intervals, Task::Training, setup.known);
     let reason = reason.map_or(String::new(), |reason| format!("; {reason}"));
     let why = format!(
-        "forward, backward and update operator by operator, {}, {SAMPLES} samples a device{reason}",
-        setup.runtime().name()
+        "forward, backward and update operator by operator, {}, {} samples a device{reason}",
+        setup.runtime().name(),
+        text::number(samples)
     );
     let basis = Basis::Assumed { why, source: Some(calibration.fitted.clone()) };
     let error = Distribution::of_half_width(mfu, width);
@@ -150,11 +158,14 @@ fn assumed_mfu(catalog: &Catalog, training: &Training, device: &Accelerator) -> 
     default::<Mfu>(catalog, "training.efficiency.mfu", &id, why)
         .map(|mfu| Efficiency::Mfu(mfu, FlopConvention::SixNd))
         .map_err(|_| {
-            Error::input(format!(
+            let error = Error::input(format!(
                 "no published run says how well {} is used in {}",
                 device.id, training.precision.value
-            ))
-            .at(Some(&training.hardware.accelerator.place))
-            .hint("give it: efficiency: {mfu: 0.35, convention: model}")
+            ));
+            let error = error.at(Some(&training.hardware.accelerator.place));
+            match training.hardware.count {
+                None => error.hint("say how many there are and it is predicted: hardware.count: 1"),
+                Some(_) => error.hint("give it: efficiency: {mfu: 0.35, convention: model}"),
+            }
         })
 }

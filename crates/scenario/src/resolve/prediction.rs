@@ -90,7 +90,11 @@ fn sequences(training: &Training, model: &Model, sequence: u64, devices: u64) ->
     let sequences = batch.spread.central().value / sequence as f64;
     if sequences < 1.0 {
         let message = format!("a step holds at least one sequence of {sequence} tokens");
-        return Err(batch.refuse(message));
+        let said = batch.spread.central().value;
+        let tokens = said * sequence as f64;
+        return Err(batch
+            .refuse(message)
+            .hint(format!("{said} sequences are `global_batch: {tokens} tokens`")));
     }
     if sequences > MOST_SEQUENCES {
         return Err(batch.refuse(format!("a step of {sequences:.0} sequences is none")));

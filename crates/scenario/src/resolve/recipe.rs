@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use flopcast_core::diagnostic::{Error, Result};
-use flopcast_core::model::{AttentionCount, Flops, Input as ModelInput, Model};
+use flopcast_core::model::{self, AttentionCount, Flops, Input as ModelInput, Model};
 use flopcast_core::quantity::{Flop, Measure};
 
 use super::super::file::recipe::{Asked, Section};
@@ -171,10 +171,13 @@ impl Passes {
         self.flops(attention).value / tokens(&self.policy)
     }
 
-    /// Matmul FLOPs of one token where all weights are trained and no other model is asked.
+    /// Matmul FLOPs of one token in the layers of the sequence, which the step-time model knows, where
+    /// all weights are trained and no other model is asked. Towers of images and sound come on top.
     pub(super) fn plain_per_token(&self) -> f64 {
         let attention = AttentionCount::Causal;
-        let flops = self.plain.forward(attention) + self.plain.backward(attention);
+        let own = self.plain.layers.iter().filter(|layer| layer.part != model::Part::Beside);
+        let flops: Flops =
+            own.map(|layer| layer.forward(attention) + layer.backward(attention)).sum();
         flops.matmul.value / tokens(&self.plain)
     }
 }
@@ -185,7 +188,7 @@ fn share(trained: &Model, of: &Model) -> f64 {
 }
 
 /// Tokens of one batch, of encoder and decoder together.
-fn tokens(model: &Model) -> f64 {
+pub(super) fn tokens(model: &Model) -> f64 {
     let input = &model.input;
     let length = input.sequence.unwrap_or(1) + input.decoder_sequence.unwrap_or(0);
     (length * input.batch.max(1)) as f64

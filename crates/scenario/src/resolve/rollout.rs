@@ -36,6 +36,28 @@ pub(super) fn learners(
     }
 }
 
+/// What a model writes: answers to a prompt, and tokens of each and of the prompt on average.
+pub(super) struct Written {
+    pub(super) group: u64,
+    pub(super) prompt: u32,
+    pub(super) answer: f64,
+}
+
+impl Written {
+    /// As the scenario says; else the sequence is an eighth prompt, and answers fill half of the rest.
+    pub(super) fn of(training: &Training, longest: u32) -> Self {
+        let usual = File::default();
+        let given = training.rl.as_ref().map_or(&usual, |rl| &rl.rollout);
+        let prompt = given.prompt_tokens.as_ref().map(|it| it.spread.central().value as u32);
+        let prompt = prompt.unwrap_or(longest / 8).clamp(1, longest.saturating_sub(1).max(1));
+        let half = f64::from(longest.saturating_sub(prompt).max(1)) / 2.0;
+        let answer = given.answer_tokens.as_ref().map(|it| it.mean.spread.central().value);
+        let usual_group = if training.recipe.row().critic { 1 } else { 8 };
+        let group = given.group.as_ref().map_or(usual_group, |group| group.value);
+        Self { group: group.clamp(1, 1 << 16), prompt, answer: answer.unwrap_or(half) }
+    }
+}
+
 /// The rollout of a recipe that writes; what nobody gives is a choice that the forecast tells.
 ///
 /// # Errors
@@ -52,15 +74,13 @@ pub(super) fn of(
     let usual = File::default();
     let given = training.rl.as_ref().map_or(&usual, |rl| &rl.rollout);
     let longest = asked.sequence.min(u64::from(u32::MAX)) as u32;
-    let prompt = given.prompt_tokens.as_ref().map(|it| it.spread.central().value as u32);
-    let prompt = prompt.unwrap_or(longest / 8).clamp(1, longest.saturating_sub(1).max(1));
+    let Written { group, prompt, answer: mean } = Written::of(training, longest);
     let left = f64::from(longest.saturating_sub(prompt).max(1));
-    let (mean, answer) = match &given.answer_tokens {
-        None => (left / 2.0, spread((left / 2.0).max(1.0), 0.95 * left)?),
+    let answer = match &given.answer_tokens {
+        None => spread(mean.max(1.0), 0.95 * left)?,
         Some(lengths) => {
-            let mean = lengths.mean.spread.central().value;
             let p95 = lengths.p95.as_ref().map_or(mean, |p95| p95.spread.central().value);
-            (mean, spread(mean, p95).map_err(|error| error.at(Some(&lengths.mean.place)))?)
+            spread(mean, p95).map_err(|error| error.at(Some(&lengths.mean.place)))?
         }
     };
     let calibration = Calibration::shipped()?;
@@ -74,8 +94,6 @@ pub(super) fn of(
     let batch = (asked.sequences * asked.sequence) as f64;
     let answers = (batch / (f64::from(prompt) + mean)).round().max(1.0) as u64;
     let apart = given.devices.as_ref().map(|devices| devices.value);
-    let usual_group = if recipe.critic { 1 } else { 8 };
-    let group = given.group.as_ref().map_or(usual_group, |group| group.value);
     let half = "the sequence is an eighth prompt, and answers fill half of the rest";
     let choices = [
         (
@@ -120,7 +138,7 @@ pub(super) fn of(
         apart: apart.is_some(),
         asynchronous: given.asynchronous && apart.is_some(),
         answers,
-        group: group.clamp(1, 1 << 16) as u32,
+        group: group as u32,
         prompt,
         answer,
         longest,

@@ -11,6 +11,7 @@ use flopcast_core::training::plan::Work;
 
 use super::super::file::{Data, ScenarioFile, Training};
 use super::recipe::{self, Passes};
+use super::rollout::Written;
 use super::{Files, Notes, assumed};
 
 /// The data and the FLOPs of one unit of it.
@@ -68,7 +69,7 @@ pub(super) fn work(
             };
             return Err(Error::input(what).at(Some(here)));
         }
-        (None, Some(samples), true) => {
+        (None, Some(samples), true) if !reads_text(&passes.policy) => {
             let model = &passes.policy;
             let flops = passes.flops(AttentionCount::Causal).value / model.input.batch as f64;
             Work::Samples {
@@ -77,7 +78,10 @@ pub(super) fn work(
                 model: derived(model, flops),
             }
         }
-        _ => of_tokens(&data, &parts, here)?,
+        _ => {
+            let at = data.tokens.as_ref().map_or(here, |tokens| &tokens.place);
+            of_tokens(tokens(training, &data, &parts), epochs(&data), &parts, at)?
+        }
     };
     // The serving engine times what is written.
     let spent = per_token(&parts, |passes| {
@@ -122,18 +126,58 @@ fn per_token(parts: &[Staged<'_>], count: impl Fn(&Passes) -> f64) -> f64 {
     parts.iter().map(|(stage, passes)| stage.tokens / all * count(passes)).sum()
 }
 
+/// True if a sample of the model is a sequence of tokens, those of images and sound among them.
+fn reads_text(model: &Model) -> bool {
+    let ModelInput { sequence, image_size, images, frames, sound, steps, .. } = model.input;
+    let media = [image_size, images, frames, sound].iter().any(Option::is_some);
+    let is_text = sequence.is_some() && steps.is_none() && (!media || model.media_tokens > 0);
+    is_text && model.extents.is_transformer()
+}
+
+/// The tokens of a run: as given, samples x their length, or those of all stages.
+fn tokens(training: &Training, data: &Data, parts: &[Staged<'_>]) -> Input<Tokens> {
+    if let Some(tokens) = &data.tokens {
+        return tokens.input("data.tokens");
+    }
+    let Some(samples) = &data.samples else {
+        let all: f64 = parts.iter().map(|(stage, _)| stage.tokens).sum();
+        let formula = format!("sum of {} stages", parts.len());
+        let basis = Basis::Derived { formula };
+        return Input::new("tokens of all stages", Tokens::from_stored(all), basis);
+    };
+    let model = &parts[0].1.policy;
+    let length = recipe::tokens(model) / model.input.batch.max(1) as f64;
+    let row = training.recipe.row();
+    let (each, sample) = if row.writes {
+        let Written { group, prompt, answer } = Written::of(training, length as u32);
+        let each = group as f64 * (f64::from(prompt) + answer);
+        (each, format!("{group} answers of {answer} tokens to a prompt of {prompt}"))
+    } else if row.pairs {
+        (2.0 * length, format!("two sequences of {length} tokens"))
+    } else {
+        (length, format!("a sequence of {length} tokens"))
+    };
+    let spread = samples.spread.map(|samples| Tokens::from_stored(samples.value * each));
+    let total = Input::new(format!("data.samples x {sample}"), spread.central(), samples.basis());
+    total.ranged(spread.distribution())
+}
+
 /// The work over tokens: 6N where every weight trains on every token, and every operator counted
 /// with causal and with full attention.
 ///
 /// # Errors
 /// If the model reads no tokens.
-fn of_tokens(data: &Data, parts: &[Staged<'_>], here: &Place) -> Result<Work> {
+fn of_tokens(
+    tokens: Input<Tokens>,
+    epochs: Input<f64>,
+    parts: &[Staged<'_>],
+    at: &Place,
+) -> Result<Work> {
     let passes = &parts[0].1;
     let model = &passes.policy;
-    let tokens = data.tokens.as_ref();
     if model.input.sequence.is_none() {
         let message = format!("{} reads no tokens; give `samples`", model.name);
-        return Err(Error::input(message).at(tokens.map(|t| &t.place).or(Some(here))));
+        return Err(Error::input(message).at(Some(at)));
     }
     let counted = |attention, count: &str| {
         let flops = per_token(parts, |passes| passes.per_token(attention));
@@ -149,16 +193,8 @@ fn of_tokens(data: &Data, parts: &[Staged<'_>], here: &Place) -> Result<Work> {
         Input::new("FLOPs per token, 6N", FlopPerToken::from_stored(6.0 * active), basis)
     });
     Ok(Work::Tokens {
-        tokens: tokens.map_or_else(
-            || {
-                let all: f64 = parts.iter().map(|(stage, _)| stage.tokens).sum();
-                let formula = format!("sum of {} stages", parts.len());
-                let basis = Basis::Derived { formula };
-                Input::new("tokens of all stages", Tokens::from_stored(all), basis)
-            },
-            |tokens| tokens.input("data.tokens"),
-        ),
-        epochs: epochs(data),
+        tokens,
+        epochs,
         six_nd,
         model: counted(AttentionCount::Causal, "causal attention"),
         model_full: counted(AttentionCount::Full, "full attention"),

@@ -506,6 +506,7 @@ pub(super) const SECTIONS: &[(&str, &str)] = &[
     ("inference.slo.e2e", "p95"),
     ("inference.traffic.input_tokens", "mean"),
     ("inference.traffic.output_tokens", "mean"),
+    ("training.rl.rollout.answer_tokens", "mean"),
     ("training.hardware", "accelerator"),
     ("inference.hardware", "accelerator"),
     ("placement", "provider"),
