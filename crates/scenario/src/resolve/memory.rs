@@ -65,7 +65,8 @@ pub(super) fn beside(state: State, held: f64, training: &Training) -> State {
 }
 
 /// Refuses a model whose weights, gradients and state exceed all devices together: tables of
-/// embeddings of a network at 4 bytes a number, with nothing beside, all else by the recipe.
+/// embeddings of a network at 4 bytes a number, with nothing beside, all else by the recipe, of which
+/// weights that stay frozen are only stored.
 /// Activations come on top, so what passes may still not fit.
 ///
 /// # Errors
@@ -84,7 +85,8 @@ pub(super) fn least_memory(
     let sparse = if model.extents.is_transformer() { 0 } else { parameters.embedding };
     let tables = sparse as f64 * 4.0;
     let gradients = if state.in_backward { 0.0 } else { state.gradients };
-    let each = state.weights + gradients + state.optimizer();
+    let learned = state.weights + gradients + state.optimizer();
+    let each = if state.frozen > 0.0 { state.frozen + state.trained * learned } else { learned };
     let needed = tables + (parameters.total - sparse) as f64 * each;
     let there = memory.value.value * GIB * devices.value.value;
     if needed <= there {

@@ -107,7 +107,7 @@ pub(super) fn plan(
     let is_network = !whole.extents.is_transformer();
     let is_whole = trained >= 1.0 && training.offload == Offload::None;
     if is_network || training.efficiency.is_some() && is_whole {
-        let state = memory::state(training)?;
+        let state = State { trained, ..memory::state(training)? };
         match memory::least_memory(&whole, device, devices.as_ref(), state, training) {
             Err(error) if is_network => return Err(error),
             Err(error) => notes.warnings.push(format!(
