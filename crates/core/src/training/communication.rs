@@ -113,21 +113,22 @@ pub(super) fn context(layout: &Parallelism, links: &Links, keys_values: f64) -> 
     12.0 * keys_values * (ranks - 1.0) / links.context
 }
 
-/// Time in which the weights of a step are gathered and their gradients scattered, before overlap:
-/// per micro-batch with ZeRO-3, where each pass gathers anew (once per step in a pipeline, which
-/// keeps them), and with ZeRO-2 the gradients only. Bytes: bf16.
+/// Time in which the weights of a step are gathered and the gradients of those that are `trained`
+/// scattered, before overlap: per micro-batch with ZeRO-3, where each pass gathers anew (once per step
+/// in a pipeline, which keeps them), and with ZeRO-2 the gradients only. Bytes: bf16.
 pub(super) fn sharded_weights(
     layout: &Parallelism,
     platform: &Platform,
     links: &Links,
     weights: [f64; 2],
     micro_batches: f64,
+    trained: f64,
 ) -> f64 {
     let passes = match layout.zero {
         Zero::Off | Zero::Optimizer => return 0.0,
-        Zero::Weights if layout.pipeline > 1 => 3.0,
-        Zero::Weights => 3.0 * micro_batches,
-        Zero::Gradients => 2.0 * micro_batches + 1.0,
+        Zero::Weights if layout.pipeline > 1 => 2.0 + trained,
+        Zero::Weights => (2.0 + trained) * micro_batches,
+        Zero::Gradients => trained * (2.0 * micro_batches + 1.0),
     };
     let early = layout.zero == Zero::Weights && platform.software.year < 2022.0;
     let bus = if early { platform.general.early_sharding } else { 1.0 };

@@ -165,9 +165,12 @@ fn stage(
     first: bool,
 ) -> Stage {
     let [tensor, pipeline, context, data, expert] =
-        [layout.tensor, layout.pipeline, layout.context, layout.data, layout.expert]
+        [layout.tensor, layout.pipeline, layout.context, layout.data, layout.expert_shards()]
             .map(|n| n as f64);
-    let layers = model.layers as f64 / pipeline;
+    // Stages are as even as whole layers allow, as those that are timed.
+    let most = (model.layers as f64 / pipeline).ceil();
+    let layers =
+        if first { most } else { (model.layers as f64 - most * (pipeline - 1.0)).max(0.0) };
     let only = layout.pipeline == 1;
     let (embedded, headed) = (first, only || !first);
     let tables = f64::from(u8::from(embedded || only)) + f64::from(u8::from(headed));
@@ -190,7 +193,7 @@ fn stage(
     let narrow = if platform.format == super::format::Format::Half { 0.0 } else { 1.0 };
     let held = common + experts;
     let spread = common / copies + experts / expert_copies;
-    let gathered = block.max(model.expert_weights() * (1.0 - dense_share)) / tensor;
+    let gathered = block / tensor + (1.0 - dense_share) * model.expert_weights() / expert;
     let (trained, frozen) = (state.trained, state.frozen);
     let copy = (state.weights + narrow) * trained + frozen;
     let [collected, kept] = [state.gradients, state.optimizer()].map(|bytes| bytes * trained);
@@ -207,6 +210,13 @@ fn stage(
                 if only { (2.0 * read * gathered, 0.0) } else { (read * held, collected * held) };
             (open + (own + frozen) * spread, kept_open + collected * spread, kept * spread)
         }
+    };
+    // Tables and head of a quantized base keep 16 bits, as bitsandbytes leaves them.
+    let wider = if frozen > 0.0 { (2.0 - frozen).max(0.0) } else { 0.0 };
+    let wider = wider * tables * model.embedding_weights() / tensor;
+    weights += match layout.zero {
+        Zero::Weights => state.beside * spread + wider / copies,
+        _ => state.beside * held + wider,
     };
     match state.offload {
         Offload::Nothing => {}

@@ -108,6 +108,13 @@ impl Parallelism {
         self.tensor * self.pipeline * self.context * self.data
     }
 
+    /// Devices that share the experts of a layer: those of expert parallelism, else those of a
+    /// tensor-parallel group, which split each expert as any other matrix (Megatron's usual
+    /// `expert-tensor-parallel-size`).
+    pub fn expert_shards(&self) -> u64 {
+        if self.expert > 1 { self.expert } else { self.tensor }
+    }
+
     /// Micro-batches that each copy runs in one step; the last may lack sequences.
     pub fn micro_batches(&self, batch: Batch) -> f64 {
         batch.sequences.div_ceil(self.data * self.micro_batch) as f64
@@ -158,6 +165,14 @@ impl Parallelism {
                 self.pipeline
             ))
             .hint(format!("at most {layers}")));
+        }
+        let staged = layers.div_ceil(self.pipeline);
+        if self.pipeline > 1 && self.chunks > staged {
+            return Err(Error::input(format!(
+                "`parallelism.chunks` is {}, but a stage has {staged} layers",
+                self.chunks
+            ))
+            .hint(format!("at most {staged}")));
         }
         if batch.sequences < self.data {
             return Err(Error::input(format!(
@@ -223,6 +238,12 @@ mod tests {
         refuses(Parallelism { tensor: 8, ..one }, 16, "are 8 devices", "`data: 2`");
         refuses(Parallelism { tensor: 8, ..one }, 20, "`hardware.count` is 20", "16 or 24");
         refuses(Parallelism { pipeline: 64, ..one }, 64, "has 32 layers", "at most 32");
+        refuses(
+            Parallelism { pipeline: 4, chunks: 9, ..one },
+            4,
+            "a stage has 8 layers",
+            "at most 8",
+        );
         refuses(Parallelism { data: 128, ..one }, 128, "64 sequences", "524288 tokens");
         refuses(
             Parallelism { data: 8, micro_batch: 16, ..one },

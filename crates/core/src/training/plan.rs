@@ -134,8 +134,12 @@ pub struct Prediction {
     pub weight_bytes: f64,
     /// Part of the parameters that is trained.
     pub trained: f64,
-    /// FLOPs of a token in the recipe / in plain training of all weights.
+    /// FLOPs of a token in the recipe, but for writing it, / in plain training of all weights.
     pub work: f64,
+    /// Those that are learned from / the same; the rest are passes of models that are only asked.
+    pub learned: f64,
+    /// Those of writing the token / the same.
+    pub written: f64,
     /// The framework, as the user calls it.
     pub framework: Option<String>,
     /// Date of the software.

@@ -177,7 +177,7 @@ pub fn settle(
     };
     let recomputation = asked
         .zip(predicted.as_ref())
-        .and_then(|(wanted, p)| recomputation(&wanted.model, p.candidate.layout.recompute));
+        .and_then(|(wanted, p)| recomputation(wanted, p.candidate.layout.recompute));
     Ok(Settled { efficiency, recomputation, run_error, predicted })
 }
 
@@ -204,9 +204,28 @@ fn pace(
 }
 
 /// FLOPs of a token in the recipe / those that the step times: the step knows what frozen weights
-/// save; what else the recipe adds runs at its utilisation. The widening of weights comes on top.
+/// save; what else the recipe adds runs at its utilisation. Models that are only asked compute nothing
+/// anew. The widening of weights comes on top.
 fn work(wanted: &Prediction, predicted: &Predicted) -> f64 {
-    wanted.work / ((2.0 + wanted.trained) / 3.0) + predicted.widening
+    let again = again(&wanted.model, predicted.candidate.layout.recompute);
+    let passes = wanted.learned + (wanted.work - wanted.learned) / (1.0 + again);
+    passes / timed(&wanted.model, wanted.trained) + predicted.widening
+}
+
+/// FLOPs of a step that trains a part of the weights / of one that trains all: products of frozen
+/// weights have no gradients of theirs, attention has both of its own all the same.
+fn timed(model: &Model, trained: f64) -> f64 {
+    if trained >= 1.0 {
+        return 1.0;
+    }
+    let flops = |layers: &mut dyn Iterator<Item = &Layer>| -> f64 {
+        let count = AttentionCount::Causal;
+        layers.map(|layer| (layer.forward(count) + layer.backward(count)).matmul.value).sum()
+    };
+    let is_attention = |layer: &&Layer| matches!(layer.operator, Operator::Attention(_));
+    let all = flops(&mut model.layers.iter());
+    let attention = flops(&mut model.layers.iter().filter(is_attention));
+    (attention + (all - attention) * (2.0 + trained) / 3.0) / all
 }
 
 /// Half-width of the interval of a step with what is written before it: the errors of both are their
@@ -284,8 +303,16 @@ fn throughput(
     tokens / (devices * whole.named("time of a step with its answers"))
 }
 
+/// FLOPs of the part of the forward pass that is computed twice / FLOPs of the recipe.
+fn recomputation(wanted: &Prediction, policy: Recompute) -> Option<Input<f64>> {
+    let part = wanted.learned / (wanted.work + wanted.written);
+    let again = part * again(&wanted.model, policy);
+    let formula = "forward FLOPs of what is computed anew / model FLOPs".to_owned();
+    (again > 0.0).then(|| Input::new("recomputation", again, Basis::Derived { formula }))
+}
+
 /// FLOPs of the part of the forward pass that is computed twice / FLOPs of the model.
-fn recomputation(model: &Model, policy: Recompute) -> Option<Input<f64>> {
+fn again(model: &Model, policy: Recompute) -> f64 {
     let forward = |layer: &&Layer| layer.forward(AttentionCount::Causal).matmul.value;
     let all = model.forward(AttentionCount::Causal) + model.backward(AttentionCount::Causal);
     let repeats = |layer: &&Layer| match policy {
@@ -294,9 +321,7 @@ fn recomputation(model: &Model, policy: Recompute) -> Option<Input<f64>> {
         _ => false,
     };
     let again: f64 = model.layers.iter().filter(repeats).map(|layer| forward(&layer)).sum();
-    let formula = "forward FLOPs of what is computed anew / model FLOPs".to_owned();
-    (again > 0.0)
-        .then(|| Input::new("recomputation", again / all.matmul.value, Basis::Derived { formula }))
+    again / all.matmul.value
 }
 
 impl std::fmt::Display for Parallelism {

@@ -23,6 +23,8 @@ pub struct State {
     pub trained: f64,
     /// Bytes of a weight that stays frozen beside adapters, scales included; 0 if all are trained.
     pub frozen: f64,
+    /// Bytes of frozen models beside it (a reference, a teacher) / its parameters; shards where weights do.
+    pub beside: f64,
     /// The gradients are a buffer of their own that stands during the whole step. Those of plain
     /// `PyTorch` and JAX come into being as activations go.
     pub buffered: bool,
@@ -52,6 +54,7 @@ pub const ADAMW: State = State {
     moments: 8.0,
     trained: 1.0,
     frozen: 0.0,
+    beside: 0.0,
     buffered: true,
     in_backward: false,
     offload: Offload::Nothing,

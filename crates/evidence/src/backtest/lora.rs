@@ -79,6 +79,8 @@ pub fn verdict(row: Row<'_>, catalog: &Catalog) -> Result<Vec<Scored>> {
         weight_bytes: if four { NF4 } else { 2.0 },
         trained,
         work: matmul(&adapted) / matmul(&plain),
+        learned: matmul(&adapted) / matmul(&plain),
+        written: 0.0,
         framework: row.text("framework").map(str::to_owned),
         software_epoch: chrono::NaiveDate::from_yo_opt(
             date as i32,

@@ -51,8 +51,10 @@ pub(crate) struct Row {
 
 /// A model that runs forward only.
 pub(crate) enum Asked<'a> {
-    /// The model as it is before training, or while it generates.
+    /// The model that is trained, or a frozen one that lies there for another question.
     Itself,
+    /// A frozen copy of the model as it was before training.
+    Copy,
     /// Another one.
     Other(&'a Located<Spec>),
 }
@@ -106,7 +108,7 @@ const ANSWERS: Section = Section {
 /// A frozen copy of the model, asked once about each token.
 fn reference(training: &Training, usual: bool) -> Option<(&'static str, Asked<'_>)> {
     let wanted = training.rl.as_ref().and_then(|rl| rl.reference).unwrap_or(usual);
-    wanted.then_some(("reference", Asked::Itself))
+    wanted.then_some(("reference", Asked::Copy))
 }
 
 /// The reward model that a scenario names.
@@ -197,14 +199,14 @@ recipes! {
     Sft = "sft" {}
     /// Direct preference optimisation (Rafailov et al. 2023): a frozen reference is asked about each
     /// token of the chosen and the rejected answers.
-    Dpo = "dpo" { pairs: true, asked: |_| vec![("reference", Asked::Itself)] }
+    Dpo = "dpo" { pairs: true, asked: |_| vec![("reference", Asked::Copy)] }
     /// Odds-ratio preference optimisation (Hong et al. 2024): pairs, without a reference.
     Orpo = "orpo" { pairs: true }
     /// Kahneman-Tversky optimisation (Ethayarajh et al. 2024): reference, and both models asked about
     /// mismatched answers.
     Kto = "kto" {
         asked: |_| vec![
-            ("reference", Asked::Itself),
+            ("reference", Asked::Copy),
             ("mismatched answers", Asked::Itself),
             ("reference on them", Asked::Itself),
         ],
@@ -220,7 +222,7 @@ recipes! {
         critic: true,
         learned: |training| 2.0 * update_epochs(training),
         asked: |training| {
-            let judge = reward(training).unwrap_or(("reward", Asked::Itself));
+            let judge = reward(training).unwrap_or(("reward", Asked::Copy));
             let others = [("critic", Asked::Itself), judge];
             WRITTEN.into_iter().chain(reference(training, true)).chain(others).collect()
         },
@@ -251,6 +253,13 @@ impl Recipe {
     /// The sections that belong to recipes, each with the first recipe that it belongs to.
     pub(crate) fn sections() -> impl Iterator<Item = (Self, &'static Section)> {
         Self::ALL.iter().filter_map(|recipe| Some((*recipe, recipe.row().section?)))
+    }
+}
+
+impl Training {
+    /// True if adapters are trained beside frozen weights, by the recipe or by a section `lora`.
+    pub(crate) fn adapts(&self) -> bool {
+        self.recipe.row().adapters || self.lora.is_some()
     }
 }
 

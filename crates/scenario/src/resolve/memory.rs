@@ -47,8 +47,8 @@ pub(super) fn state(training: &Training) -> Result<State> {
         Precision::Fp4 => 0.5625,
         _ => 2.0,
     };
-    let recipe = training.recipe.row();
-    state.frozen = if recipe.adapters { recipe.frozen_bytes.min(stored) } else { 0.0 };
+    let frozen = training.recipe.row().frozen_bytes.min(stored);
+    state.frozen = if training.adapts() { frozen } else { 0.0 };
     Ok(state)
 }
 
@@ -56,7 +56,8 @@ pub(super) fn state(training: &Training) -> Result<State> {
 pub(super) fn beside(state: State, held: f64, training: &Training) -> State {
     let times = if training.recipe.row().critic { 2.0 } else { 1.0 };
     State {
-        weights: times * state.weights + 2.0 * held,
+        weights: times * state.weights,
+        beside: 2.0 * held,
         gradients: times * state.gradients,
         master: times * state.master,
         moments: times * state.moments,
@@ -85,8 +86,14 @@ pub(super) fn least_memory(
     let sparse = if model.extents.is_transformer() { 0 } else { parameters.embedding };
     let tables = sparse as f64 * 4.0;
     let gradients = if state.in_backward { 0.0 } else { state.gradients };
-    let learned = state.weights + gradients + state.optimizer();
-    let each = if state.frozen > 0.0 { state.frozen + state.trained * learned } else { learned };
+    let learned = match state.offload {
+        Offload::Nothing => state.weights + gradients + state.optimizer(),
+        Offload::Optimizer => state.weights + gradients,
+        // A layer at a time comes from the host.
+        Offload::Weights => return Ok(()),
+    };
+    let trained = if state.frozen > 0.0 { state.trained } else { 1.0 };
+    let each = state.frozen + state.beside + trained * learned;
     let needed = tables + (parameters.total - sparse) as f64 * each;
     let there = memory.value.value * GIB * devices.value.value;
     if needed <= there {

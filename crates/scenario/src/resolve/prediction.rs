@@ -67,6 +67,8 @@ pub(super) fn prediction(
         weight_bytes: recipe.frozen_bytes,
         trained: 1.0,
         work: 1.0,
+        learned: 1.0,
+        written: 0.0,
         framework: training.framework.clone(),
         software_epoch: training
             .software_epoch

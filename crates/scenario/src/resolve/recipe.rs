@@ -71,7 +71,15 @@ pub(super) struct Passes {
     /// Forward and backward passes of the trained model.
     learned: f64,
     /// Models that are only asked.
-    asked: Vec<(&'static str, Arc<Model>)>,
+    asked: Vec<Frozen>,
+}
+
+/// A model that is only asked.
+struct Frozen {
+    name: &'static str,
+    model: Arc<Model>,
+    /// It lies in memory beside the policy.
+    lies: bool,
 }
 
 /// The passes of the scenario's recipe at an input.
@@ -114,7 +122,7 @@ pub(super) fn passes(
     let mut passes =
         Passes { policy, trained: 1.0, ahead, adapted: false, plain, learned, asked: Vec::new() };
     passes.trained = share(&passes.policy, &passes.plain);
-    if let Some(lora) = training.lora.as_ref().filter(|_| row.adapters) {
+    if let Some(lora) = &training.lora {
         let adapted = flopcast_core::model::adapt::lora(
             &passes.policy,
             lora.rank,
@@ -127,10 +135,16 @@ pub(super) fn passes(
     }
     for (name, asked) in (row.asked)(training) {
         let model = match asked {
-            Asked::Itself => passes.plain.clone(),
+            Asked::Itself | Asked::Copy => passes.plain.clone(),
             Asked::Other(spec) => built(spec, files, input)?,
         };
-        passes.asked.push((name, model));
+        // Without its adapters the model is its own reference.
+        let lies = match asked {
+            Asked::Itself => false,
+            Asked::Copy => !passes.adapted,
+            Asked::Other(_) => true,
+        };
+        passes.asked.push(Frozen { name, model, lies });
     }
     Ok(passes)
 }
@@ -145,24 +159,31 @@ impl Passes {
     /// Parameters of frozen models that lie beside the policy, each once / those of the policy.
     pub(super) fn held(&self) -> f64 {
         let own = self.plain.parameters().total as f64;
-        let beside = |(name, _): &&(&str, Arc<Model>)| matches!(*name, "reference" | "reward");
-        let held = self.asked.iter().filter(beside);
-        held.map(|(_, model)| model.parameters().total as f64 / own).sum()
+        let held = self.asked.iter().filter(|asked| asked.lies);
+        held.map(|asked| asked.model.parameters().total as f64 / own).sum()
     }
 
     /// FLOPs of writing one token.
     pub(super) fn writing_per_token(&self) -> f64 {
-        let writes = self.asked.iter().filter(|(name, _)| *name == "generation");
-        let flops = writes.map(|(_, model)| model.forward(AttentionCount::Causal));
+        let writes = self.asked.iter().filter(|asked| asked.name == "generation");
+        let flops = writes.map(|asked| asked.model.forward(AttentionCount::Causal));
         flops.sum::<Flops>().matmul.value / tokens(&self.policy)
     }
 
     /// Matmul FLOPs of one batch of the model's input.
     pub(super) fn flops(&self, attention: AttentionCount) -> Flop {
-        let Self { policy, learned, .. } = self;
-        let learned = policy.forward(attention) * *learned + policy.backward(attention) * *learned;
-        let asked = self.asked.iter().map(|(_, model)| model.forward(attention));
-        (learned + asked.sum::<Flops>()).matmul
+        let asked = self.asked.iter().map(|asked| asked.model.forward(attention));
+        (self.learning(attention) + asked.sum::<Flops>()).matmul
+    }
+
+    /// FLOPs of the forward and backward passes of one batch that are learned from.
+    fn learning(&self, attention: AttentionCount) -> Flops {
+        (self.policy.forward(attention) + self.policy.backward(attention)) * self.learned
+    }
+
+    /// Matmul FLOPs of one token that are learned from.
+    pub(super) fn learning_per_token(&self) -> f64 {
+        self.learning(AttentionCount::Causal).matmul.value / tokens(&self.policy)
     }
 
     /// Matmul FLOPs of one token: those of a batch / its tokens. An encoder and a decoder see
@@ -204,7 +225,7 @@ pub(super) fn formula(passes: &Passes, stages: usize, count: &str) -> String {
         model.name,
         model.input.sequence.unwrap_or(0)
     );
-    for (name, model) in &passes.asked {
+    for Frozen { name, model, .. } in &passes.asked {
         let _ = write!(text, " + {name}: forward of {}", model.name);
     }
     if stages > 1 {

@@ -76,6 +76,13 @@ pub(super) fn of(
     let longest = asked.sequence.min(u64::from(u32::MAX)) as u32;
     let Written { group, prompt, answer: mean } = Written::of(training, longest);
     let left = f64::from(longest.saturating_sub(prompt).max(1));
+    if let Some(lengths) = given.answer_tokens.as_ref().filter(|_| mean > left) {
+        let message = format!(
+            "answers of {mean} tokens to a prompt of {prompt} do not fit a sequence of {longest}"
+        );
+        let hint = format!("`sequence_length: {}`", (f64::from(prompt) + mean).ceil());
+        return Err(Error::input(message).at(Some(&lengths.mean.place)).hint(hint));
+    }
     let answer = match &given.answer_tokens {
         None => spread(mean.max(1.0), 0.95 * left)?,
         Some(lengths) => {

@@ -80,7 +80,8 @@ pub(super) fn plan(
     let why = "mixed precision where none is named";
     notes.format("training.precision", &training.precision, why);
     let devices = devices(training)?;
-    let Counted { work, model, ratio, trained, held } = work::work(file, training, files, notes)?;
+    let Counted { work, model, spent, learned, written, trained, held } =
+        work::work(file, training, files, notes)?;
     take_note(&model, notes);
     let precision = &training.precision;
     let peak = device.peak(precision.value).map_err(|error| error.at(Some(&precision.place)))?;
@@ -88,7 +89,9 @@ pub(super) fn plan(
     let learners = rollout::learners(training, devices.as_ref())?;
     let prediction = prediction::prediction(file, training, device, &work, learners, &whole)?;
     let settled = |asked: Prediction| Prediction {
-        work: ratio,
+        work: spent,
+        learned,
+        written,
         trained: trained.min(1.0),
         state: State { trained, ..memory::beside(asked.state, held, training) },
         ..asked
@@ -103,13 +106,11 @@ pub(super) fn plan(
     let prediction = prediction
         .map(|asked| prediction::in_stages(settled(asked), file, training, files))
         .transpose()?;
-    // What is predicted finds a layout that fits; a network has none, and a given pace names none.
-    let is_network = !whole.extents.is_transformer();
-    let is_whole = trained >= 1.0 && training.offload == Offload::None;
-    if is_network || training.efficiency.is_some() && is_whole {
-        let state = State { trained, ..memory::state(training)? };
+    // What is predicted finds a layout that fits; what is not has none, and a given pace names none.
+    if prediction.is_none() || training.efficiency.is_some() {
+        let state = State { trained, ..memory::beside(memory::state(training)?, held, training) };
         match memory::least_memory(&whole, device, devices.as_ref(), state, training) {
-            Err(error) if is_network => return Err(error),
+            Err(error) if training.efficiency.is_none() => return Err(error),
             Err(error) => notes.warnings.push(format!(
                 "{}: {}; the given pace is not that of a run like this",
                 error.message(),
@@ -117,6 +118,13 @@ pub(super) fn plan(
             )),
             Ok(()) => {}
         }
+    }
+    if training.offload != Offload::None && prediction.is_some() && training.efficiency.is_none() {
+        notes.warnings.push(
+            "the time leaves out what `training.offload` moves over the link to the host, and the \
+             update there"
+                .to_owned(),
+        );
     }
     let efficiency = efficiency::efficiency(
         catalog,
@@ -167,7 +175,7 @@ pub(super) fn plan(
         rent,
         owned,
         costs,
-        trainable: training.recipe.row().adapters.then(|| {
+        trainable: training.adapts().then(|| {
             let count = (trained * whole.parameters().total as f64).round();
             let formula = format!("adapters of {}", whole.name);
             Input::new("training.trainable_parameters", count, Basis::Derived { formula })

@@ -19,8 +19,12 @@ pub(super) struct Counted {
     pub(super) work: Work,
     /// The model as it is trained, adapters included.
     pub(super) model: Arc<Model>,
-    /// FLOPs of the recipe / FLOPs of training all weights on the same data.
-    pub(super) ratio: f64,
+    /// FLOPs of the recipe, but for writing its data, / FLOPs of training all weights on the same data.
+    pub(super) spent: f64,
+    /// Those that are learned from / the same.
+    pub(super) learned: f64,
+    /// Those of writing the data / the same.
+    pub(super) written: f64,
     /// Parameters that are trained / those of the model as it is named.
     pub(super) trained: f64,
     /// Parameters of frozen models beside it / its own.
@@ -83,14 +87,15 @@ pub(super) fn work(
             of_tokens(tokens(training, &data, &parts), epochs(&data), &parts, at)?
         }
     };
-    // The serving engine times what is written.
-    let spent = per_token(&parts, |passes| {
-        passes.per_token(AttentionCount::Causal) - passes.writing_per_token()
-    });
     let plain = per_token(&parts, Passes::plain_per_token);
+    let written = per_token(&parts, Passes::writing_per_token) / plain;
+    let all = per_token(&parts, |passes| passes.per_token(AttentionCount::Causal)) / plain;
     Ok(Counted {
         work,
-        ratio: spent / plain,
+        // The serving engine times what is written.
+        spent: all - written,
+        learned: per_token(&parts, Passes::learning_per_token) / plain,
+        written,
         trained: passes.trained,
         held: passes.held(),
         model: Arc::clone(&passes.policy),
