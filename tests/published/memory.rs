@@ -215,7 +215,8 @@ fn adapters_leave_a_base_as_it_is_stored() {
     close("memory", number(&value, "training.memory_gb.weights"), 2.0 * 6.738, 0.01);
     let path = written("memory", "lora-again.yaml", run_text("lora-again", lora));
     let value = json(&["estimate", &path, "--set", "training.precision=fp8", "--format", "json"]);
-    close("memory", number(&value, "training.memory_gb.weights"), 6.738, 0.02);
+    // But for table and head: 32,000 x 4,096 x 2 of them stay in 16 bits.
+    close("memory", number(&value, "training.memory_gb.weights"), 6.738 + 0.262, 0.02);
 }
 
 #[test]

@@ -496,6 +496,15 @@ pub struct Placement {
     pub utc_offset: Option<Located<f64>>,
 }
 
+impl Placement {
+    /// True if it states what a device costs, whatever device that is.
+    pub(crate) fn prices_devices(&self) -> bool {
+        let rents = |terms: &Located<PurchaseTerms>| matches!(terms.value, PurchaseTerms::Own(..));
+        let buys = |owned: &Located<Owned>| owned.value.chip.is_some();
+        self.purchase.as_ref().is_some_and(rents) || self.owned.as_ref().is_some_and(buys)
+    }
+}
+
 /// A place, or a list of places.
 fn placements(generator: &mut SchemaGenerator) -> Schema {
     let one = generator.subschema_for::<Placement>();

@@ -27,6 +27,9 @@ pub fn respell(document: &mut Node) -> Vec<String> {
     for (path, spelt) in TEXTS {
         texts(document, path, *spelt, &mut notes);
     }
+    for (path, spelt) in NUMBERS {
+        number(document, path, *spelt, &mut notes);
+    }
     for row in KEYS {
         for section in row.sections {
             rename(document, row.typed, row, section, &mut notes);
@@ -248,6 +251,30 @@ const TEXTS: &[(&str, Meaning)] = &[
     ("model", |text| text.replace(" billion", "B").replace(" million", "M")),
 ];
 
+/// Bare numbers whose unit nobody doubts, each by its path.
+const NUMBERS: &[(&str, fn(f64) -> Option<String>)] = &[
+    ("finance.horizon", |years| Some(format!("{years} years"))),
+    ("placement.owned.amortisation", |years| Some(format!("{years} years"))),
+    // No grid is below 3 g or above 3 kg.
+    ("placement.grid", |grid| (grid > 0.0 && grid < 3.0).then(|| format!("{grid} kgCO2e/kWh"))),
+];
+
+/// Gives a bare number its unit.
+fn number(
+    document: &mut Node,
+    path: &str,
+    spelt: fn(f64) -> Option<String>,
+    notes: &mut Vec<String>,
+) {
+    let Some(node) = document.at(path) else { return };
+    let Value::Number(number) = node.value else { return };
+    if let Some(text) = spelt(number) {
+        notes.push(format!("`{path}: {number}` as `{text}`"));
+        let value = text_like(node, text);
+        let _ = document.put(path, value);
+    }
+}
+
 /// Puts a text into the scenario's spelling.
 fn texts(document: &mut Node, path: &str, spelt: fn(&str) -> String, notes: &mut Vec<String>) {
     let Some(node) = document.at(path) else { return };
@@ -429,8 +456,11 @@ fn promises(document: &mut Node, notes: &mut Vec<String>) {
 
 /// Makes a section of the single value that stands for it.
 fn widen(document: &mut Node, section: &str, key: &str, notes: &mut Vec<String>) {
+    // A purchase is a plan by its name, or a price.
+    let is_amount = |text: &str| text.starts_with(|c: char| c.is_ascii_digit() || c == '$');
+    let named = |text: &str| text == "auto" || section.ends_with("purchase") && !is_amount(text);
     let is_scalar = |node: &&Node| {
-        matches!(&node.value, Value::Text(text) if text != "auto")
+        matches!(&node.value, Value::Text(text) if !named(text))
             || matches!(node.value, Value::Number(_))
     };
     if !document.at(section).is_some_and(|node| is_scalar(&node)) {
@@ -583,6 +613,12 @@ mod tests {
             "placement: {owned: {price_per_gpu: 30000, depreciation: 5, electricity_price: 0.1}}",
             "placement: {owned: {chip: 30000 USD/device, amortisation: 5 years, \
              electricity: 0.1 USD/kWh}}",
+        );
+        check("finance: {horizon: 4}", "finance: {horizon: 4 years}");
+        check("placement: {grid: 0.35}", "placement: {grid: 0.35 kgCO2e/kWh}");
+        check(
+            "placement: {purchase: 2 USD/device-h}",
+            "placement: {purchase: {price: 2 USD/device-h}}",
         );
         check("finance: {years: 3, wacc: 8 %}", "finance: {horizon: 3 years, discount_rate: 8 %}");
         check(

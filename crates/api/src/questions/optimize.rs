@@ -222,7 +222,8 @@ impl Wanted {
         if let Some(text) = &self.deadline {
             let lead = self.lead_time.as_deref().map_or(Ok(Time::default()), time)?.stored() / DAY;
             let days = match (text.parse::<NaiveDate>(), start) {
-                (Ok(end), Some(start)) => (end - start).num_days() as f64,
+                // The last day counts.
+                (Ok(end), Some(start)) => (end - start).num_days() as f64 + 1.0,
                 (Ok(_), None) => {
                     return Err(Error::input("a deadline needs a start to count from").hint(
                         "give `placement: {start: 2027-01-01}`, or a time: --deadline '60 days'",

@@ -109,10 +109,12 @@ pub(super) fn forecast(
         let days = chrono::Days::new(days.min(1e6) as u64);
         plan.start.and_then(|start| start.checked_add_days(days))
     };
-    let first = after((before.value / 86_400.0).floor());
+    let begun = (before.value / 86_400.0).floor();
+    let first = after(begun);
     let calendar = run.wall_clock.as_ref().and_then(|wall| {
-        let end = after(((before + wall.value()).value / 86_400.0).ceil())?;
-        Some(Calendar { start: first?, end })
+        // A run of an hour ends on the day on which it begins.
+        let whole = ((before + wall.value()).value / 86_400.0).ceil();
+        Some(Calendar { start: first?, end: after((whole - 1.0).max(begun))? })
     });
     let margin_days = plan.deadline.and_then(|deadline| match deadline {
         Deadline::On(day) => Some((day - calendar?.end).num_days()),

@@ -331,15 +331,13 @@ impl<'a> Job<'a> {
         let (model, platform, t) = (self.model, self.platform, self.tokens);
         let general = &platform.general;
         let [tensor, ranks] = [self.layout.tensor, self.layout.expert].map(|n| n as f64);
-        // Without ranks of their own experts are split as any other matrix, and see all tokens.
-        let split = (self.layout.expert_shards() / self.layout.expert) as f64;
         let [d, ffn, count, top_k, shared] =
             [model.hidden, experts.ffn, experts.count, experts.top_k, experts.shared]
                 .map(|n| n as f64);
         let matrices = model.mlp_matrices() - 1.0;
         let mut layer = self.common((top_k + shared) * ffn);
         let routed = t / tensor;
-        let per_expert = (routed * split * ranks * top_k / count).max(1.0);
+        let per_expert = (routed * ranks * top_k / count).max(1.0);
         let grouped = |n: f64, k: f64| {
             let efficiency = platform.rates.gemm
                 * general.expert_gemm
@@ -347,8 +345,7 @@ impl<'a> Job<'a> {
             let traffic = general.expert_operand_traffic;
             self.products(per_expert, n, k, count / ranks, efficiency, traffic)
         };
-        let width = ffn / split;
-        layer.experts = (grouped(matrices * width, d) + grouped(d, width)) / self.expert_software;
+        layer.experts = (grouped(matrices * ffn, d) + grouped(d, ffn)) / self.expert_software;
         if shared > 0.0 {
             layer.products += self.product(t, matrices * ffn * shared / tensor, d)
                 + self.product(t, d, ffn * shared / tensor);

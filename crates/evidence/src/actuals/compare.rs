@@ -36,6 +36,20 @@ pub fn compare(estimate: &Estimate, read: &[(Form, Measured)]) -> Result<Compari
     let of_machines = Pair { actual: it.actual.filter(|_| facility.actual.is_none()), ..facility };
     let emitting = Pair { actual: facility.actual.or(of_machines.actual), ..facility };
     let grid = co2e.over(emitting).times(1000.0);
+    // They stand beside the forecast of the machines' alone.
+    let bare = of_machines.actual.is_some() && co2e.actual.is_some();
+    let share = it.forecast.zip(facility.forecast).map(|(it, facility)| it / facility);
+    let co2e = match (bare, co2e.forecast, share) {
+        (true, Some(whole), Some(share)) => {
+            notes.push(format!(
+                "no PUE is stated: the CO2e is that of the machines, and so is the forecast beside \
+                 it; with the building it is {} kgCO2e",
+                number(whole)
+            ));
+            Pair { forecast: Some(whole * share), ..co2e }
+        }
+        _ => co2e,
+    };
     let (costs, billed) = costs(estimate, &measured.costs);
     let rent = costs.iter().find(|(key, _)| *key == Resource::Compute.key()).map(|(_, cost)| *cost);
     let price = rent.unwrap_or_default().over(hours);
@@ -58,9 +72,20 @@ pub fn compare(estimate: &Estimate, read: &[(Form, Measured)]) -> Result<Compari
     item(key(Id::FacilityEnergy), facility, &[("hours", hours), ("power", power), ("PUE", pue)]);
     item("grid_g_per_kwh", grid, &[]);
     let facility_factors = [("hours", hours), ("power", power), ("PUE", pue), ("grid", grid)];
-    let short = [("energy", facility), ("grid", grid)];
+    let of_it = [("hours", hours), ("power", power), ("grid", grid)];
+    let short = if bare {
+        [("energy", it), ("grid", grid)]
+    } else {
+        [("energy", facility), ("grid", grid)]
+    };
     let metered = facility_factors.iter().all(|(_, factor)| factor.ratio().is_some());
-    item(key(Id::LocationCo2e), co2e, if metered { &facility_factors } else { &short });
+    let of_it_metered = bare && of_it.iter().all(|(_, factor)| factor.ratio().is_some());
+    let co2e_factors: &[_] = match (metered, of_it_metered) {
+        (true, _) => &facility_factors,
+        (_, true) => &of_it,
+        _ => &short,
+    };
+    item(key(Id::LocationCo2e), co2e, co2e_factors);
     item("price_usd_per_device_h", price, &[]);
     let money = key(Id::Cost);
     for (name, cost) in &costs {
@@ -79,7 +104,7 @@ pub fn compare(estimate: &Estimate, read: &[(Form, Measured)]) -> Result<Compari
         );
     }
     let kept = if measured.devices_alone { Pair::default() } else { power };
-    let hints = hint::hints(&forecast, (hours, kept, pue, grid, price), &mut notes);
+    let hints = hint::hints(&forecast, (hours, kept, pue, grid, price), bare, &mut notes);
     Ok(Comparison { forms, items, hints, notes })
 }
 
@@ -113,7 +138,7 @@ fn costs(
     measured: &[(&'static str, Money)],
 ) -> (Vec<(&'static str, Pair)>, Pair) {
     let (mut costs, mut billed) = (Vec::new(), Pair::new(Some(0.0), Some(0.0)));
-    let total = Key { member: "total", ..Id::Cost.at(Place::Training) };
+    let total = Id::TrainingCost.at(Place::Training);
     let rent = Key { member: Resource::Compute.key(), ..Id::Cost.at(Place::Training) };
     let only_rent = estimate
         .value(&total)
@@ -121,7 +146,10 @@ fn costs(
         .is_some_and(|(total, rent)| (total - rent).abs() <= 1e-9 * total.abs());
     for (key, money) in measured {
         let key = if *key == "total" && only_rent { Resource::Compute.key() } else { *key };
-        let figure = Key { member: key, ..Id::Cost.at(Place::Training) };
+        let figure = match key {
+            "total" => total.clone(),
+            _ => Key { member: key, ..Id::Cost.at(Place::Training) },
+        };
         let cost = Pair::new(estimate.value(&figure), in_unit(Some(*money), "USD"));
         billed.actual = billed.actual.zip(cost.actual).map(|(sum, cost)| sum + cost);
         if !estimate.read(&figure).is_absent() {

@@ -31,6 +31,7 @@ const ABSURD: [f64; 3] = [5.0, 3.0, 10.0];
 pub(super) fn hints(
     forecast: &dyn Fn(Id) -> Option<f64>,
     (hours, power, pue, grid, price): (Pair, Pair, Pair, Pair, Pair),
+    of_machines: bool,
     notes: &mut Vec<String>,
 ) -> Vec<Hint> {
     let factors = [("device-hours", hours), ("watts per device", power), ("price", price)];
@@ -87,7 +88,8 @@ pub(super) fn hints(
     };
     add("training.hardware.power", power, "W", "measured energy / device-hours");
     add("placement.pue", pue, "", "measured facility energy / IT energy");
-    add("placement.grid", grid, "gCO2e/kWh", "measured CO2e / facility energy");
+    let energy = if of_machines { "energy of the machines" } else { "facility energy" };
+    add("placement.grid", grid, "gCO2e/kWh", &format!("measured CO2e / {energy}"));
     if let (Some(_), Some(actual), Some(expected)) = (differs(price), price.actual, price.forecast)
     {
         let value = format!("{{price: {} USD/device-h}}", number(actual));

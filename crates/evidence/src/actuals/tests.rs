@@ -434,6 +434,9 @@ fn bills_of_every_kind() {
     let export = "line_item_line_item_type,line_item_usage_type,line_item_usage_amount,line_item_unblended_cost,savings_plan_savings_plan_effective_cost\n\
                   SavingsPlanCoveredUsage,BoxUsage:p5.48xlarge,10,550.4,330\nSavingsPlanNegation,BoxUsage:p5.48xlarge,10,-550.4,\n";
     check_cost("AWS, a savings plan", export, EIGHTY, &[("compute", 330.0)]);
+    // What was paid ahead is spread over the use already, whatever columns of reservations say.
+    let ahead = format!("{export}SavingsPlanUpfrontFee,ComputeSP:1yrAllUpfront,1,289000,\n");
+    check_cost("AWS, a plan paid ahead", &ahead, EIGHTY, &[("compute", 330.0)]);
 }
 
 #[test]

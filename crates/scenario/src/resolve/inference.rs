@@ -62,6 +62,15 @@ pub(super) fn plan(
         return Err(Error::input("the fleet of the first year is renewed from year 2 on")
             .at(Some(&given.year.place)));
     }
+    let renamed = given.hardware.accelerator.value != service.hardware.accelerator.value;
+    let place = service.placement.as_ref().or(file.placement.as_ref());
+    if renamed && given.placement.is_none() && place.is_some_and(Placement::prices_devices) {
+        notes.warnings.push(format!(
+            "the price given for {} is taken for {} from year {year} on; `refresh.placement` gives \
+             it its own",
+            service.hardware.accelerator.value, given.hardware.accelerator.value
+        ));
+    }
     let later = Inference {
         hardware: given.hardware.clone(),
         parallelism: given.parallelism.clone(),

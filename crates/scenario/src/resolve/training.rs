@@ -107,10 +107,11 @@ pub(super) fn plan(
         .map(|asked| prediction::in_stages(settled(asked), file, training, files))
         .transpose()?;
     // What is predicted finds a layout that fits; what is not has none, and a given pace names none.
+    let is_network = !whole.extents.is_transformer();
     if prediction.is_none() || training.efficiency.is_some() {
         let state = State { trained, ..memory::beside(memory::state(training)?, held, training) };
         match memory::least_memory(&whole, device, devices.as_ref(), state, training) {
-            Err(error) if training.efficiency.is_none() => return Err(error),
+            Err(error) if is_network || training.efficiency.is_none() => return Err(error),
             Err(error) => notes.warnings.push(format!(
                 "{}: {}; the given pace is not that of a run like this",
                 error.message(),

@@ -510,6 +510,8 @@ pub(super) const SECTIONS: &[(&str, &str)] = &[
     ("training.hardware", "accelerator"),
     ("inference.hardware", "accelerator"),
     ("placement", "provider"),
+    ("placement.purchase", "price"),
+    ("inference.placement.purchase", "price"),
 ];
 
 /// Keys whose values are words of flopcast's own, in lower case.

@@ -72,6 +72,7 @@ pub(super) fn charge<'a>(row: Row<'a>, odd: &mut Odd) -> Result<Option<Charge<'a
         odd.signed(row, name)
     };
     let unblended = amount(COST);
+    let has = |column: Column| column.iter().any(|name| row.place(name).is_some());
     let unused = || {
         let [fee, upfront] = UNUSED.map(|column| column.into_iter().find_map(|it| row.text(it)));
         let number = |text: Option<&str>| text.and_then(crate::actuals::table::number);
@@ -89,8 +90,9 @@ pub(super) fn charge<'a>(row: Row<'a>, odd: &mut Odd) -> Result<Option<Charge<'a
             (Some(committed), Some(used)) => (Charged::Unused, Some(committed - used)),
             _ => (Charged::Purchase, unblended),
         },
-        // Spread over the use by the effective costs.
-        "Fee" | "SavingsPlanUpfrontFee" if row.any(&RESERVED).is_some() => return Ok(None),
+        // Spread over the use by the effective costs, where the table has them.
+        "Fee" if has(RESERVED) => return Ok(None),
+        "SavingsPlanUpfrontFee" if has(PLANNED) => return Ok(None),
         "Fee" | "SavingsPlanUpfrontFee" => (Charged::Purchase, unblended),
         "Tax" => (Charged::Tax, unblended),
         "Credit" | "Refund" => (Charged::Credit, unblended),
