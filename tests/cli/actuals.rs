@@ -207,6 +207,29 @@ fn logs_as_people_hand_them_in_mislead_nobody() {
     assert_eq!(hints("fo_rifee.csv", "runaws.yaml"), "[]", "hints from another run");
 }
 
+/// A total stands beside the forecast's total, and CO2e without a building beside that of the machines.
+#[test]
+fn like_stands_beside_like() {
+    let staff = format!(
+        "{}  costs: {{staff: {{fte: 1, cost: 100000 USD/year, duration: 1 week}}}}\n",
+        SCENARIO.split("placement").next().expect("a run")
+    );
+    let place = "placement: {purchase: {price: 2 USD/device-h}, pue: 1.1, grid: 50 gCO2e/kWh}\n";
+    let scenario = written("actuals", "staff.yaml", &format!("{staff}{place}"));
+    let bill = log("plain.txt", "hours=10 gpus=8 cost=2000\n");
+    let value = json(&["actuals", &bill, "--against", &scenario, "--format", "json"]);
+    let whole =
+        number(&json(&["estimate", &scenario, "--format", "json"]), "training.cost_usd.total");
+    close("total", number(item(&value, "cost_usd.total"), "forecast"), whole, 1e-9);
+    let bare = compared("no-pue.csv", &CODECARBON.replace("8,1.1,", "8,1.0,"));
+    let co2e = item(&bare, "co2e_kg.location");
+    let whole = number(
+        &json(&["estimate", &self::scenario(), "--format", "json"]),
+        "training.co2e_kg.location",
+    );
+    close("of the machines", number(co2e, "forecast"), whole / 1.1, 1e-9);
+}
+
 #[test]
 fn several_logs_complete_each_other() {
     let (jobs, bill) = (log("jobs.txt", SACCT), log("bill-too.csv", FOCUS));

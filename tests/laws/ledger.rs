@@ -375,6 +375,24 @@ fn a_reservation_without_a_price_takes_the_usual_ratio() {
     holds("range", &spread, &["median of"]);
 }
 
+/// The last day of a run is the one on which it ends, and a deadline on it is kept.
+#[test]
+fn a_run_of_an_hour_ends_on_its_first_day() {
+    for (hours, end, left) in
+        [(8, "2026-12-01", 0), (192, "2026-12-01", 0), (200, "2026-12-02", -1)]
+    {
+        let text = format!(
+            "name: day\nmodel: {{parameters: 8B}}\ndata: {{tokens: 1B}}\ntraining:\n  hardware: \
+             {{accelerator: h100-sxm, count: 8}}\n  efficiency: {{device_hours: {hours}}}\n  goodput: 1\n  \
+             deadline: 2026-12-01\nplacement: {{purchase: {{price: 2 USD/device-h}}, start: 2026-12-01}}\n"
+        );
+        let forecast = answer(Way::Estimate, &resolved(&text).unwrap()).unwrap();
+        let calendar = &forecast["training"]["calendar"];
+        assert_eq!(calendar["end"], end, "{hours} device-hours");
+        assert_eq!(calendar["margin_days"], left, "{hours} device-hours");
+    }
+}
+
 /// Devices that are waited for come later; a deadline counts the wait.
 #[test]
 fn the_run_begins_when_its_devices_are_there() {
