@@ -157,22 +157,24 @@ impl Dialect {
 /// Adds the facts that a setting means.
 fn apply(setting: &Setting, meaning: &Meaning, facts: &mut Facts) {
     match meaning {
-        Meaning::Value(fact) if setting.stands() => {
-            facts.say(*fact, setting.words.clone());
+        Meaning::Value(fact) => {
+            let denied = || Facts::denied(*fact).map(|word| vec![word.to_owned()]);
+            let said = if setting.stands() { Some(setting.words.clone()) } else { denied() };
+            facts.say(*fact, said.unwrap_or_default());
         }
-        Meaning::Value(_) => {}
         Meaning::Words(words) => {
             for (fact, words) in words {
                 let value = setting.words.first().map_or("true", String::as_str);
                 let word = match words {
-                    Words::Fixed(word) => setting.stands().then_some(word),
+                    Words::Fixed(word) if setting.stands() => Some(word.as_str()),
+                    Words::Fixed(_) => Facts::denied(*fact),
                     Words::ByValue(words) => {
                         let value = value.trim().to_ascii_lowercase();
                         let named = words.iter().find(|(it, _)| matches(it, &value));
-                        named.map(|(_, word)| word).filter(|word| !word.is_empty())
+                        named.map(|(_, word)| word.as_str()).filter(|word| !word.is_empty())
                     }
                 };
-                let said = match word.map(String::as_str) {
+                let said = match word {
                     Some("=") => setting.words.clone(),
                     Some("=key") => {
                         setting.key.rsplit('.').next().map(str::to_owned).into_iter().collect()

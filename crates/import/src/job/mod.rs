@@ -62,8 +62,8 @@ pub type Beside<'a> = dyn Fn(&str) -> Option<Vec<u8>> + 'a;
 /// True if a file's text looks like a job file and like no scenario.
 pub fn is_job(name: &str, text: &str) -> bool {
     let has = |key: &str| text.lines().any(|line| line.starts_with(key));
-    // A configuration of NeMo has a trainer beside a name and a model.
-    let named = has("name:") && has("model:") && !has("trainer:");
+    // A configuration of NeMo has a trainer beside a name and a model, a service of dstack commands.
+    let named = has("name:") && has("model:") && !has("trainer:") && !has("commands:");
     if !is_script(name, text) && (named || has("flopcast:") || has("extends:")) {
         return false;
     }
@@ -165,15 +165,17 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         for json in documents(name, text)? {
-            self.document(&json, depth);
+            self.document(name, &json, depth);
         }
         Ok(())
     }
 
-    /// Reads a document in the dialect of its keys; commands in it are read as scripts.
-    fn document(&mut self, json: &Json, depth: usize) {
-        let settings = setting::of_json(json);
+    /// Reads a document in the dialect of its keys, in which `$file` is its name; commands in it are
+    /// read as scripts.
+    fn document(&mut self, name: &str, json: &Json, depth: usize) {
+        let mut settings = setting::of_json(json);
         let Some(dialect) = Dialect::of_document(&settings) else { return };
+        settings.insert(0, Setting::new("$file", stem(name)));
         let among = |patterns: &[String], it: &Setting| {
             patterns.iter().any(|pattern| setting::matches(pattern, &it.plain_key()))
         };
@@ -272,16 +274,23 @@ impl<'a> Reader<'a> {
 
     /// The variables by which a cluster tells a job its size.
     fn cluster(&mut self) {
-        let nodes = self.facts.count(Fact::Nodes).or(Some(1));
+        let nodes = self.facts.nodes().or(Some(1));
         let devices = self.facts.count(Fact::DevicesPerNode);
         let all = devices.zip(nodes).and_then(|(devices, nodes)| devices.checked_mul(nodes));
-        for (count, names) in [
-            (nodes, ["SLURM_NNODES", "SLURM_JOB_NUM_NODES", "SKYPILOT_NUM_NODES"]),
-            (devices, ["SLURM_GPUS_ON_NODE", "SLURM_GPUS_PER_NODE", "SKYPILOT_NUM_GPUS_PER_NODE"]),
-            (all, ["SLURM_GPUS", "DSTACK_GPUS_NUM", "SLURM_GPUS_TOTAL"]),
-        ] {
+        let of_nodes =
+            &["SLURM_NNODES", "SLURM_JOB_NUM_NODES", "SKYPILOT_NUM_NODES", "DSTACK_NODES_NUM"];
+        let of_devices = &[
+            "SLURM_GPUS_ON_NODE",
+            "SLURM_GPUS_PER_NODE",
+            "SKYPILOT_NUM_GPUS_PER_NODE",
+            "DSTACK_GPUS_PER_NODE",
+        ];
+        let of_all = &["SLURM_GPUS", "DSTACK_GPUS_NUM", "SLURM_GPUS_TOTAL"];
+        for (count, names) in
+            [(nodes, of_nodes.as_slice()), (devices, of_devices), (all, of_all)]
+        {
             for name in names {
-                let value = count.map(|count| (name.to_owned(), vec![count.to_string()]));
+                let value = count.map(|count| ((*name).to_owned(), vec![count.to_string()]));
                 self.variables.extend(value);
             }
         }
@@ -355,14 +364,16 @@ impl<'a> Reader<'a> {
             // `-m` says that a module follows, which is the next program.
             let part = part.strip_suffix(&["-m".to_owned()]).unwrap_or(part);
             let (mut settings, alone) = shell::settings(part);
+            // The first word without a key, and the program that has all of them.
+            let first = alone.first().map(|word| Setting::new("$1", word.as_str()));
+            let program = from.checked_sub(1).map(|at| Setting::new("$program", stem(&words[at])));
             if let Some(dialect) = heard {
-                let first = alone.first().map(|word| Setting::new("$1", word.as_str()));
-                settings.splice(0..0, first);
+                settings.splice(0..0, program.into_iter().chain(first));
                 self.speak(dialect, &settings, depth);
             } else if let Some(dialect) = Dialect::of_document(&settings) {
+                settings.splice(0..0, program);
                 self.speak(dialect, &settings, depth);
             } else {
-                let first = alone.first().map(|word| Setting::new("$1", word.as_str()));
                 for setting in settings.iter().chain(&first) {
                     self.named(setting, depth);
                 }
@@ -383,7 +394,7 @@ impl<'a> Reader<'a> {
         }
         for key in dialect.read(settings, &mut self.facts) {
             let strange = format!("{} `{key}`", dialect.name);
-            if key != "$1" && !self.strange.contains(&strange) {
+            if !key.starts_with('$') && !self.strange.contains(&strange) {
                 self.strange.push(strange);
             }
         }

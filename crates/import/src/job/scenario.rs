@@ -6,8 +6,10 @@
 
 use std::fmt::Write as _;
 
+use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::acts;
 use flopcast_core::model::names;
+use flopcast_core::quantity::Measure as _;
 use serde_json::{Map, Value as Json, json};
 
 use super::cluster::USUAL_DEVICE;
@@ -17,6 +19,8 @@ use crate::export;
 
 /// The tokens of the data where a job does not say them.
 const USUAL_TOKENS: f64 = 1e8;
+/// The part of a device's memory that weights and gradients may take beside activations.
+pub(super) const ROOM: f64 = 0.8;
 
 /// Writes the scenario of a job as YAML. A model that it does not name is left to `--set
 /// model=...`.
@@ -205,6 +209,7 @@ impl Writer<'_> {
         let of_replica = || local.or_else(|| micro?.checked_mul(accumulation.unwrap_or(1)));
         let batch = degree(Fact::GlobalBatch)
             .or_else(|| of_replica()?.checked_mul(data?))
+            .and_then(|sequences| sequences.checked_mul(degree(Fact::Answers).unwrap_or(1)))
             .map(|sequences| sequences as f64 * sequence.unwrap_or(2048) as f64)
             .or_else(|| facts.number(Fact::GlobalBatchTokens));
         let mut training = Map::new();
@@ -235,8 +240,11 @@ impl Writer<'_> {
         };
         let chunks = degree(Fact::Chunks).or_else(of_layers);
         let mut layout = Map::new();
-        let stated = [tensor, pipeline, context, expert].iter().any(Option::is_some);
-        if stated || facts.has(Fact::Zero) {
+        let stated = [tensor, pipeline, context, expert, micro].iter().any(Option::is_some);
+        if stated || facts.has(Fact::Zero) || facts.has(Fact::Recompute) {
+            let zero = words::zero(facts.word(Fact::Zero));
+            let copies = devices / sharded.max(1);
+            let zero = zero.or_else(|| self.sharding(&accelerator, sharded, copies, recipe.as_deref()));
             for (key, value) in [
                 ("tensor", tensor),
                 ("pipeline", pipeline),
@@ -248,18 +256,48 @@ impl Writer<'_> {
             ] {
                 put(&mut layout, key, value.map(Json::from));
             }
-            put(&mut layout, "zero", words::zero(facts.word(Fact::Zero)).map(Json::from));
-            put(
-                &mut layout,
-                "recompute",
-                facts.word(Fact::Recompute).map(words::recompute).map(Json::from),
-            );
+            put(&mut layout, "zero", zero.map(Json::from));
+            put(&mut layout, "recompute", self.recompute().map(Json::from));
         }
         if !layout.is_empty() && data.is_some() {
             training.insert("parallelism".to_owned(), Json::Object(layout));
         }
         put(&mut training, "framework", facts.word(Fact::Framework).map(Json::from));
         (self.data(sequence, batch), Json::Object(training))
+    }
+
+    /// ZeRO's third stage, with a note, where a job says no stage and a copy of the weights with
+    /// their gradients leaves no room on its devices.
+    fn sharding(
+        &mut self,
+        accelerator: &str,
+        of_copy: u64,
+        copies: u64,
+        recipe: Option<&str>,
+    ) -> Option<u64> {
+        let catalog = Catalog::embedded();
+        let memory = catalog.accelerator(accelerator).ok()?.memory.as_ref()?;
+        let room = memory.value.stored() * ROOM;
+        let held = self.parameters()? * words::held(recipe, false) / of_copy.max(1) as f64;
+        if copies < 2 || held < room {
+            return None;
+        }
+        self.note("the job does not say that it shards the model, of which one copy is too large: ZeRO 3 is assumed");
+        Some(3)
+    }
+
+    /// The parameters of the model, as published or by the size in its name.
+    pub(super) fn parameters(&self) -> Option<f64> {
+        let name = model_name(self.facts.word(Fact::Model)?);
+        let published = names::find(&name).ok().and_then(|it| words::published(it.preset));
+        published.or_else(|| words::parameters(&words::size_in(&name)?))
+    }
+
+    /// The recomputation; of a framework with kinds of the selective one, which.
+    fn recompute(&self) -> Option<String> {
+        let said = words::recompute(self.facts.word(Fact::Recompute)?);
+        let kind = self.facts.word(Fact::Selective).filter(|_| said == "selective");
+        Some(kind.map_or(said, words::recompute))
     }
 
     /// The tokens of the data: as stated, those of all steps (steps x batch), or those of all
@@ -295,7 +333,11 @@ impl Writer<'_> {
         let said = self.facts.word(Fact::Recipe).map(str::to_ascii_lowercase);
         let adapters = self.facts.has(Fact::Rank) || self.facts.has(Fact::Targets);
         let named = said.as_deref().map(|said| words::recipe(said).unwrap_or_default());
+        // What trains on weights of 4 bits trains adapters.
+        let stored = self.facts.word(Fact::Quantization).and_then(precision);
+        let four = stored.is_some_and(|format| ["int4", "fp4", "nvfp4", "mxfp4"].contains(&&*format));
         match named {
+            None | Some("finetune" | "lora") if four => Some("qlora".to_owned()),
             None | Some("finetune" | "pretrain") if adapters => Some("lora".to_owned()),
             Some("") => {
                 let said = said.unwrap_or_default();
@@ -309,12 +351,14 @@ impl Writer<'_> {
     /// The adapters: rank (8 by assumption, with a note) and targets.
     fn lora(&mut self) -> Json {
         let rank = self.facts.count(Fact::Rank).unwrap_or_else(|| {
-            self.notes.push("the rank of the adapters is not in the job: 8 is assumed".to_owned());
-            8
+            let rank = self.facts.count(Fact::UsualRank).unwrap_or(8);
+            self.note(format!("the rank of the adapters is not in the job: {rank} is assumed"));
+            rank
         });
         let mut lora = Map::new();
         lora.insert("rank".to_owned(), json!(rank));
-        let (named, strange) = words::projections(self.facts.words(Fact::Targets).unwrap_or(&[]));
+        let targets = [Fact::Targets, Fact::MoreTargets].map(|fact| self.facts.words(fact));
+        let (named, strange) = words::projections(&targets.into_iter().flatten().flatten().cloned().collect::<Vec<_>>());
         if !strange.is_empty() {
             self.note(format!("adapters of {} are not counted", strange.join(", ")));
         }

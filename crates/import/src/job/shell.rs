@@ -296,6 +296,10 @@ pub(super) fn settings(words: &[String]) -> (Vec<Setting>, Vec<String>) {
         name.len() < word.len() && name.starts_with(|c: char| c.is_ascii_alphabetic())
     };
     while let Some(word) = words.next() {
+        // It parts a launcher's arguments from those of its program.
+        if word == "--" {
+            continue;
+        }
         let assigned = word.split_once('=').filter(|(key, _)| {
             !key.is_empty()
                 && key.chars().all(|c| c.is_ascii_alphanumeric() || "-_.+~/@".contains(c))

@@ -245,12 +245,32 @@ pub(super) fn zero(word: Option<&str>) -> Option<u64> {
         .or_else(|| named.iter().find(|(it, _)| word.contains(it)).map(|(_, stage)| *stage))
 }
 
-/// The recomputation by the scenario's name: selective, none or full.
+/// The recomputation by the scenario's name. `MaxText`'s policies say what they keep: `minimal` all
+/// products, `save_dot_except_mlp` those of attention.
 pub(super) fn recompute(word: &str) -> String {
-    match word.to_ascii_lowercase().as_str() {
-        "selective" | "minimal" | "save_dot_except_mlpwi" => "selective".to_owned(),
-        "none" | "null" | "false" => "none".to_owned(),
-        _ => "full".to_owned(),
+    let word = word.to_ascii_lowercase();
+    let known = [
+        ("selective", "selective"),
+        ("minimal", "selective"),
+        ("half", "half"),
+        ("products", "products"),
+        ("save_dot_except", "products"),
+        ("none", "none"),
+        ("null", "none"),
+        ("false", "none"),
+    ];
+    let named = known.iter().find(|(it, _)| word.starts_with(it)).map(|(_, name)| *name);
+    named.unwrap_or("full").to_owned()
+}
+
+/// Bytes that training holds of each parameter: frozen weights with little beside them, or bf16
+/// weights with gradients, and with `state` master weights and two moments.
+pub(super) fn held(recipe: Option<&str>, state: bool) -> f64 {
+    match recipe {
+        Some(recipe) if recipe.contains("qlora") => 0.6,
+        Some(recipe) if recipe.contains("lora") => 2.2,
+        _ if state => 18.0,
+        _ => 6.0,
     }
 }
 
