@@ -134,6 +134,18 @@ impl Dialect {
         strange
     }
 
+    /// True if a key says the model of a list's further service: `modelspec.1.modelurl`, where
+    /// `modelspec.0.modelurl` is a model.
+    pub(super) fn is_second_model(&self, setting: &Setting) -> bool {
+        let number = |part: &str| part.parse::<u32>().ok();
+        let key = setting.plain_key();
+        let first: Vec<&str> =
+            key.split('.').map(|part| number(part).map_or(part, |_| "0")).collect();
+        let first = first.join(".");
+        let model = matches!(self.keys.get(&first), Some(Meaning::Value(Fact::Model)));
+        model && first != key
+    }
+
     /// The meaning of a setting's key: its own, or that of a pattern with `*`.
     fn meaning(&self, setting: &Setting) -> Option<&Meaning> {
         let key = setting.plain_key();

@@ -123,6 +123,8 @@ struct Reader<'a> {
     spoken: Vec<String>,
     strange: Vec<String>,
     notes: Vec<String>,
+    /// The model of the first command that starts a service.
+    served: Option<String>,
     /// Variables that hold wherever a command stands.
     variables: Variables,
     /// The files that the job itself writes or holds.
@@ -140,6 +142,7 @@ impl<'a> Reader<'a> {
             spoken: Vec::new(),
             strange: Vec::new(),
             notes: Vec::new(),
+            served: None,
             variables: Variables::new(),
             files: BTreeMap::new(),
             parts: 0,
@@ -195,8 +198,9 @@ impl<'a> Reader<'a> {
             containers.entry(owner(&command).to_owned()).or_default().push(command);
         }
         for (container, mut commands) in containers {
-            // A container's command stands before its arguments, wherever the file has them.
-            commands.sort_by_key(|it| it.key.ends_with("args"));
+            // A container's program stands before its arguments, wherever the file has them.
+            let order = ["entrypoint", "command", "args"];
+            commands.sort_by_key(|it| order.iter().position(|end| it.key.ends_with(end)));
             let own = images.iter().find(|it| owner(it) == container).and_then(program);
             let image = own.or_else(|| images.iter().find_map(program));
             self.container(&commands, image, depth);
@@ -208,10 +212,13 @@ impl<'a> Reader<'a> {
     fn container(&mut self, commands: &[Setting], image: Option<String>, depth: usize) {
         let mut known = Script::read("", &self.variables);
         let mut words: Vec<String> = Vec::new();
-        for command in commands {
+        let flags = |it: &Setting| it.words.first().is_some_and(|word| word.starts_with('-'));
+        for (at, command) in commands.iter().enumerate() {
+            let before_flags = commands.get(at + 1).is_some_and(flags);
             match command.words.as_slice() {
-                // Arguments in a text are split into words; any other text is a script.
-                [text] if text.starts_with('-') => {
+                // Arguments in a text are split into words, as is their program; any other text is
+                // a script.
+                [text] if text.starts_with('-') || before_flags && !text.contains('\n') => {
                     let script = Script::read(&known.filled(text), &self.variables);
                     words.extend(script.commands.into_iter().flat_map(|it| it.words));
                 }
@@ -369,7 +376,9 @@ impl<'a> Reader<'a> {
             let program = from.checked_sub(1).map(|at| Setting::new("$program", stem(&words[at])));
             if let Some(dialect) = heard {
                 settings.splice(0..0, program.into_iter().chain(first));
-                self.speak(dialect, &settings, depth);
+                if !self.is_second_service(dialect, &settings) {
+                    self.speak(dialect, &settings, depth);
+                }
             } else if let Some(dialect) = Dialect::of_document(&settings) {
                 settings.splice(0..0, program);
                 self.speak(dialect, &settings, depth);
@@ -392,6 +401,10 @@ impl<'a> Reader<'a> {
         if !self.spoken.contains(&dialect.name) {
             self.spoken.push(dialect.name.clone());
         }
+        for setting in settings.iter().filter(|it| dialect.is_second_model(it)) {
+            let model = setting.words.join(" ");
+            self.notes.push(format!("the job serves {model}, too: only the first is counted"));
+        }
         for key in dialect.read(settings, &mut self.facts) {
             let strange = format!("{} `{key}`", dialect.name);
             if !key.starts_with('$') && !self.strange.contains(&strange) {
@@ -400,13 +413,30 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Notes the model of a command that starts a service where one of another model stands before
+    /// it; false of any other command.
+    fn is_second_service(&mut self, dialect: &Dialect, settings: &[Setting]) -> bool {
+        let mut here = Facts::default();
+        dialect.read(settings, &mut here);
+        let Some(model) = here.word(Fact::Model).filter(|_| here.has(Fact::Engine)) else {
+            return false;
+        };
+        let first = self.served.get_or_insert_with(|| model.to_owned());
+        let second = first != model;
+        if second {
+            let note = format!("the job serves {model}, too: only {first} is counted");
+            self.notes.push(note);
+        }
+        second
+    }
+
     /// Reads a configuration that a setting names.
     fn named(&mut self, setting: &Setting, depth: usize) {
         let [file] = setting.words.as_slice() else { return };
         let is_config =
             ["yaml", "yml", "json", "toml"].contains(&ending(file)) && !file.contains("://");
         let key = setting.plain_key();
-        let names = ["config", "deepspeed", "$1"].iter().any(|it| key.contains(it));
+        let names = ["config", "deepspeed", "options", "$1"].iter().any(|it| key.contains(it));
         // Hydra's configurations by name are the framework's own.
         if !is_config || !names || key == "config_name" || depth >= MAX_DEPTH {
             return;

@@ -425,7 +425,7 @@ impl Writer<'_> {
             USUAL_DEVICE.to_owned()
         });
         service.insert("hardware".to_owned(), json!({"accelerator": device}));
-        if let Some(replicas) = facts.word(Fact::Replicas) {
+        if let Some(replicas) = facts.word(Fact::Replicas).filter(|it| *it != "1") {
             self.note(format!(
                 "the job runs {replicas} replicas; here the traffic says how many it takes"
             ));

@@ -81,6 +81,9 @@ pub(super) fn parameters(size: &str) -> Option<f64> {
 pub(super) fn stored(name: &str) -> Option<&'static str> {
     let name = name.to_ascii_lowercase();
     let known = [
+        ("nvfp4", "nvfp4"),
+        ("mxfp4", "mxfp4"),
+        ("-fp4", "nvfp4"),
         ("fp8", "fp8"),
         ("awq", "int4"),
         ("gptq", "int4"),
