@@ -178,7 +178,7 @@ impl<'a> Reader<'a> {
     fn document(&mut self, name: &str, json: &Json, depth: usize) {
         let mut settings = setting::of_json(json);
         let Some(dialect) = Dialect::of_document(&settings) else { return };
-        settings.insert(0, Setting::new("$file", stem(name)));
+        settings.push(Setting::new("$file", named(name)));
         let among = |patterns: &[String], it: &Setting| {
             patterns.iter().any(|pattern| setting::matches(pattern, &it.plain_key()))
         };
@@ -497,6 +497,13 @@ fn program(words: &[String], at: usize) -> Option<&'static Dialect> {
     let two = at.checked_sub(1).map(|before| format!("{} {word}", stem(&words[before])));
     let two = two.and_then(|two| Dialect::of_program(&two));
     two.or_else(|| Dialect::of_program(&stem(word)))
+}
+
+/// A file's name with its folder's, in lower case: `dpo/config_full.yaml`.
+fn named(path: &str) -> String {
+    let mut parts: Vec<&str> = path.rsplit('/').take(2).collect();
+    parts.reverse();
+    parts.join("/").to_ascii_lowercase()
 }
 
 /// A program without its folder and ending.

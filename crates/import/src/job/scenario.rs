@@ -279,7 +279,8 @@ impl Writer<'_> {
         let memory = catalog.accelerator(accelerator).ok()?.memory.as_ref()?;
         let room = memory.value.stored() * ROOM;
         let held = self.parameters()? * words::held(recipe, false) / of_copy.max(1) as f64;
-        if copies < 2 || held < room {
+        let spread = self.facts.count(Fact::Expert).is_some_and(|it| it > 1);
+        if copies < 2 || held < room || spread {
             return None;
         }
         self.note("the job does not say that it shards the model, of which one copy is too large: ZeRO 3 is assumed");

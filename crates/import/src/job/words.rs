@@ -177,10 +177,19 @@ pub(super) fn projections(words: &[String]) -> (Vec<String>, Vec<String>) {
         "key",
         "value",
     ];
+    // torchtune's word, and those of Megatron's layers.
+    let same = [
+        ("output_proj", "o_proj"),
+        ("linear_qkv", "qkv_proj"),
+        ("linear_proj", "o_proj"),
+        ("linear_fc1", "gate_up_proj"),
+        ("linear_fc2", "down_proj"),
+    ];
     let mut found: Vec<String> = Vec::new();
     let mut strange = Vec::new();
     for word in words.iter().flat_map(|it| it.split(',')).map(str::trim) {
-        let last = word.rsplit('.').next().unwrap_or(word).replace("output_proj", "o_proj");
+        let last = word.rsplit('.').next().unwrap_or(word);
+        let last = same.iter().find(|(it, _)| *it == last).map_or(last, |(_, name)| name).to_owned();
         let mut here: Vec<String> = Vec::new();
         if known.contains(&last.as_str()) {
             here.push(last);
@@ -319,6 +328,7 @@ mod tests {
             &["model.layers.[\\d]+.(mlp|attn).(up|down|q)_proj"],
             &["up_proj", "down_proj", "q_proj"],
         );
+        check(&["linear_qkv", "linear_fc2"], &["qkv_proj", "down_proj"]);
         check(&["all-linear"], &[]);
         assert_eq!(projections(&["in_proj_ba".to_owned()]).1, ["in_proj_ba"]);
     }
