@@ -38,6 +38,8 @@ pub(super) enum Fact {
     ExpertFfn,
     /// Tokens of a sequence.
     Sequence,
+    /// Tokens of a sequence where the job does not say them.
+    UsualSequence,
     /// Sequences of one pass on one model replica.
     MicroBatch,
     /// Sequences of a step on one model replica; a pipeline takes them one by one unless told
@@ -85,6 +87,8 @@ pub(super) enum Fact {
     Targets,
     /// Projections that get one beside those.
     MoreTargets,
+    /// Projections that get one where the job says none.
+    UsualTargets,
     /// The teacher of a distillation.
     Teacher,
     /// Tensor-parallel degree.
@@ -189,9 +193,9 @@ impl Facts {
     pub(super) fn take(&mut self, devices: u64) {
         use Fact::{Data, Devices, DevicesPerNode, DevicesPerTask, Groups, MoreNodes, Nodes};
         use Fact::{Replicate, Tasks};
-        for fact in [
-            Nodes, MoreNodes, Groups, DevicesPerNode, Tasks, DevicesPerTask, Data, Replicate,
-        ] {
+        for fact in
+            [Nodes, MoreNodes, Groups, DevicesPerNode, Tasks, DevicesPerTask, Data, Replicate]
+        {
             self.0.remove(&fact);
         }
         self.0.insert(Devices, vec![devices.to_string()]);
@@ -264,8 +268,10 @@ fn device_words(words: &[String]) -> (Option<String>, Option<u64>) {
             Err(_)
                 if part.starts_with('$')
                     || is_memory(part)
-                    || ["", "gpu", "gpus", "all", "auto", "null", "true", "nvidia", "amd", "tpu"]
-                        .contains(&&*part.to_ascii_lowercase()) => {}
+                    || [
+                        "", "gpu", "gpus", "all", "auto", "null", "true", "nvidia", "amd", "tpu",
+                    ]
+                    .contains(&&*part.to_ascii_lowercase()) => {}
             Err(_) => found.0 = Some(part.to_ascii_lowercase()),
         }
     }

@@ -293,9 +293,7 @@ impl<'a> Reader<'a> {
             "DSTACK_GPUS_PER_NODE",
         ];
         let of_all = &["SLURM_GPUS", "DSTACK_GPUS_NUM", "SLURM_GPUS_TOTAL"];
-        for (count, names) in
-            [(nodes, of_nodes.as_slice()), (devices, of_devices), (all, of_all)]
-        {
+        for (count, names) in [(nodes, of_nodes.as_slice()), (devices, of_devices), (all, of_all)] {
             for name in names {
                 let value = count.map(|count| ((*name).to_owned(), vec![count.to_string()]));
                 self.variables.extend(value);

@@ -19,6 +19,8 @@ use crate::export;
 
 /// The tokens of the data where a job does not say them.
 const USUAL_TOKENS: f64 = 1e8;
+/// The tokens of a sequence where a job does not say them.
+const USUAL_SEQUENCE: u64 = 2048;
 /// The part of a device's memory that weights and gradients may take beside activations.
 pub(super) const ROOM: f64 = 0.8;
 
@@ -188,7 +190,13 @@ impl Writer<'_> {
     fn training(&mut self) -> (Json, Json) {
         let facts = self.facts;
         let (accelerator, devices) = self.devices();
-        let sequence = facts.count(Fact::Sequence);
+        let sequence = facts.count(Fact::Sequence).or_else(|| facts.count(Fact::UsualSequence));
+        if sequence.is_none() {
+            self.note(format!(
+                "the length of sequences is not in the job: {USUAL_SEQUENCE} tokens, or the model's \
+                 most, are assumed; --set training.sequence_length=4096"
+            ));
+        }
         let degree = |fact| facts.count(fact);
         let (tensor, pipeline) = (degree(Fact::Tensor), degree(Fact::Pipeline));
         let context = degree(Fact::Context);
@@ -210,7 +218,7 @@ impl Writer<'_> {
         let batch = degree(Fact::GlobalBatch)
             .or_else(|| of_replica()?.checked_mul(data?))
             .and_then(|sequences| sequences.checked_mul(degree(Fact::Answers).unwrap_or(1)))
-            .map(|sequences| sequences as f64 * sequence.unwrap_or(2048) as f64)
+            .map(|sequences| sequences as f64 * sequence.unwrap_or(USUAL_SEQUENCE) as f64)
             .or_else(|| facts.number(Fact::GlobalBatchTokens));
         let mut training = Map::new();
         let recipe = self.recipe();
@@ -244,7 +252,8 @@ impl Writer<'_> {
         if stated || facts.has(Fact::Zero) || facts.has(Fact::Recompute) {
             let zero = words::zero(facts.word(Fact::Zero));
             let copies = devices / sharded.max(1);
-            let zero = zero.or_else(|| self.sharding(&accelerator, sharded, copies, recipe.as_deref()));
+            let zero =
+                zero.or_else(|| self.sharding(&accelerator, sharded, copies, recipe.as_deref()));
             for (key, value) in [
                 ("tensor", tensor),
                 ("pipeline", pipeline),
@@ -336,7 +345,8 @@ impl Writer<'_> {
         let named = said.as_deref().map(|said| words::recipe(said).unwrap_or_default());
         // What trains on weights of 4 bits trains adapters.
         let stored = self.facts.word(Fact::Quantization).and_then(precision);
-        let four = stored.is_some_and(|format| ["int4", "fp4", "nvfp4", "mxfp4"].contains(&&*format));
+        let four =
+            stored.is_some_and(|format| ["int4", "fp4", "nvfp4", "mxfp4"].contains(&&*format));
         match named {
             None | Some("finetune" | "lora") if four => Some("qlora".to_owned()),
             None | Some("finetune" | "pretrain") if adapters => Some("lora".to_owned()),
@@ -358,8 +368,10 @@ impl Writer<'_> {
         });
         let mut lora = Map::new();
         lora.insert("rank".to_owned(), json!(rank));
-        let targets = [Fact::Targets, Fact::MoreTargets].map(|fact| self.facts.words(fact));
-        let (named, strange) = words::projections(&targets.into_iter().flatten().flatten().cloned().collect::<Vec<_>>());
+        let said = |fact| self.facts.words(fact).unwrap_or_default();
+        let first = [Fact::Targets, Fact::UsualTargets].into_iter().find(|it| self.facts.has(*it));
+        let targets = [first.map_or(&[][..], said), said(Fact::MoreTargets)].concat();
+        let (named, strange) = words::projections(&targets);
         if !strange.is_empty() {
             self.note(format!("adapters of {} are not counted", strange.join(", ")));
         }

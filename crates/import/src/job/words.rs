@@ -189,7 +189,8 @@ pub(super) fn projections(words: &[String]) -> (Vec<String>, Vec<String>) {
     let mut strange = Vec::new();
     for word in words.iter().flat_map(|it| it.split(',')).map(str::trim) {
         let last = word.rsplit('.').next().unwrap_or(word);
-        let last = same.iter().find(|(it, _)| *it == last).map_or(last, |(_, name)| name).to_owned();
+        let last =
+            same.iter().find(|(it, _)| *it == last).map_or(last, |(_, name)| name).to_owned();
         let mut here: Vec<String> = Vec::new();
         if known.contains(&last.as_str()) {
             here.push(last);
