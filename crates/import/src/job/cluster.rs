@@ -2,11 +2,11 @@
 //! node where it says nothing.
 
 use flopcast_core::catalog::{Catalog, Purchase, Wanted};
-use flopcast_core::model::names;
 use serde_json::{Map, Value as Json, json};
 
 use super::fact::Fact;
-use super::scenario::{Writer, put};
+use super::scenario::{ROOM, Writer, put};
+use super::words;
 
 /// The devices of a node where a job does not say them.
 const USUAL_NODE: u64 = 8;
@@ -52,7 +52,7 @@ impl Writer<'_> {
         let facts = self.facts;
         let count = |fact| facts.count(fact);
         let name = self.device();
-        let nodes = count(Fact::Nodes).unwrap_or(1);
+        let nodes = facts.nodes().unwrap_or(1);
         let of_node = count(Fact::DevicesPerNode).or_else(|| self.instance()?.1);
         let all = of_node.and_then(|of_node| of_node.checked_mul(nodes));
         let degrees = [Fact::Data, Fact::Replicate, Fact::Tensor, Fact::Pipeline, Fact::Context];
@@ -96,17 +96,10 @@ impl Writer<'_> {
     /// the weights and what training keeps of them, and no more than its batch has micro-batches for.
     fn usual(&self, least: u64, nodes: u64) -> u64 {
         let facts = self.facts;
-        // bf16 weights with gradients, master weights and two moments, or frozen weights.
-        let bytes = match facts.word(Fact::Recipe) {
-            Some(recipe) if recipe.contains("qlora") => 0.6,
-            _ if facts.has(Fact::Rank) || facts.has(Fact::Targets) => 2.2,
-            Some(recipe) if recipe.contains("lora") => 2.2,
-            _ => 18.0,
-        };
-        let named = facts.word(Fact::Model).map(super::words::model_name);
-        let preset = named.and_then(|name| names::find(&name).ok());
-        let parameters = preset.and_then(|it| super::words::published(it.preset));
-        let held = parameters.unwrap_or(0.0) * bytes / (USUAL_BYTES * 0.8);
+        let adapters = facts.has(Fact::Rank) || facts.has(Fact::Targets);
+        let recipe = facts.word(Fact::Recipe).or(adapters.then_some("lora"));
+        let bytes = words::held(recipe, true);
+        let held = self.parameters().unwrap_or(0.0) * bytes / (USUAL_BYTES * ROOM);
         let holding = (held / USUAL_NODE as f64).ceil().clamp(1.0, 1e6) as u64;
         let whole = least.max(nodes.max(holding.next_power_of_two()).saturating_mul(USUAL_NODE));
         let mut devices = whole.next_multiple_of(least);

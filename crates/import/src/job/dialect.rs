@@ -134,6 +134,18 @@ impl Dialect {
         strange
     }
 
+    /// True if a key says the model of a list's further service: `modelspec.1.modelurl`, where
+    /// `modelspec.0.modelurl` is a model.
+    pub(super) fn is_second_model(&self, setting: &Setting) -> bool {
+        let number = |part: &str| part.parse::<u32>().ok();
+        let key = setting.plain_key();
+        let first: Vec<&str> =
+            key.split('.').map(|part| number(part).map_or(part, |_| "0")).collect();
+        let first = first.join(".");
+        let model = matches!(self.keys.get(&first), Some(Meaning::Value(Fact::Model)));
+        model && first != key
+    }
+
     /// The meaning of a setting's key: its own, or that of a pattern with `*`.
     fn meaning(&self, setting: &Setting) -> Option<&Meaning> {
         let key = setting.plain_key();
@@ -157,22 +169,24 @@ impl Dialect {
 /// Adds the facts that a setting means.
 fn apply(setting: &Setting, meaning: &Meaning, facts: &mut Facts) {
     match meaning {
-        Meaning::Value(fact) if setting.stands() => {
-            facts.say(*fact, setting.words.clone());
+        Meaning::Value(fact) => {
+            let denied = || Facts::denied(*fact).map(|word| vec![word.to_owned()]);
+            let said = if setting.stands() { Some(setting.words.clone()) } else { denied() };
+            facts.say(*fact, said.unwrap_or_default());
         }
-        Meaning::Value(_) => {}
         Meaning::Words(words) => {
             for (fact, words) in words {
                 let value = setting.words.first().map_or("true", String::as_str);
                 let word = match words {
-                    Words::Fixed(word) => setting.stands().then_some(word),
+                    Words::Fixed(word) if setting.stands() => Some(word.as_str()),
+                    Words::Fixed(_) => Facts::denied(*fact),
                     Words::ByValue(words) => {
                         let value = value.trim().to_ascii_lowercase();
                         let named = words.iter().find(|(it, _)| matches(it, &value));
-                        named.map(|(_, word)| word).filter(|word| !word.is_empty())
+                        named.map(|(_, word)| word.as_str()).filter(|word| !word.is_empty())
                     }
                 };
-                let said = match word.map(String::as_str) {
+                let said = match word {
                     Some("=") => setting.words.clone(),
                     Some("=key") => {
                         setting.key.rsplit('.').next().map(str::to_owned).into_iter().collect()

@@ -38,6 +38,8 @@ pub(super) enum Fact {
     ExpertFfn,
     /// Tokens of a sequence.
     Sequence,
+    /// Tokens of a sequence where the job does not say them.
+    UsualSequence,
     /// Sequences of one pass on one model replica.
     MicroBatch,
     /// Sequences of a step on one model replica; a pipeline takes them one by one unless told
@@ -49,6 +51,8 @@ pub(super) enum Fact {
     GlobalBatch,
     /// Tokens of a step.
     GlobalBatchTokens,
+    /// Answers to each prompt, where a step is said in prompts.
+    Answers,
     /// Optimizer steps.
     Steps,
     /// Passes over the data.
@@ -71,12 +75,20 @@ pub(super) enum Fact {
     Gradients,
     /// Recomputation of activations: `none`, `selective` or `full`.
     Recompute,
+    /// What selective recomputation computes anew, where the framework has kinds of it.
+    Selective,
     /// The recipe: `pretrain`, `finetune`, `lora` ...
     Recipe,
     /// Rank of adapters.
     Rank,
+    /// Rank of adapters where the job says none.
+    UsualRank,
     /// Projections that get an adapter.
     Targets,
+    /// Projections that get one beside those.
+    MoreTargets,
+    /// Projections that get one where the job says none.
+    UsualTargets,
     /// The teacher of a distillation.
     Teacher,
     /// Tensor-parallel degree.
@@ -101,8 +113,14 @@ pub(super) enum Fact {
     Zero,
     /// Machines.
     Nodes,
+    /// Machines beside those: the master of workers.
+    MoreNodes,
+    /// Groups of so many machines each.
+    Groups,
     /// Devices of a machine.
     DevicesPerNode,
+    /// Devices of a machine, by a system that gives one where only the kind is said.
+    Claim,
     /// Devices in all.
     Devices,
     /// Processes of a batch job.
@@ -158,8 +176,9 @@ impl Facts {
         }
         match fact {
             Fact::Nothing => {}
-            Fact::Accelerator | Fact::DevicesPerNode | Fact::Devices => {
+            Fact::Accelerator | Fact::DevicesPerNode | Fact::Claim | Fact::Devices => {
                 let (name, count) = device_words(&words);
+                let count = count.or((fact == Fact::Claim).then_some(1));
                 let count_of = if fact == Fact::Devices { fact } else { Fact::DevicesPerNode };
                 self.0.extend(name.map(|name| (Fact::Accelerator, vec![name])));
                 self.0.extend(count.map(|count| (count_of, vec![count.to_string()])));
@@ -172,11 +191,30 @@ impl Facts {
 
     /// Overrules how many devices the job takes.
     pub(super) fn take(&mut self, devices: u64) {
-        use Fact::{Data, Devices, DevicesPerNode, DevicesPerTask, Nodes, Replicate, Tasks};
-        for fact in [Nodes, DevicesPerNode, Tasks, DevicesPerTask, Data, Replicate] {
+        use Fact::{Data, Devices, DevicesPerNode, DevicesPerTask, Groups, MoreNodes, Nodes};
+        use Fact::{Replicate, Tasks};
+        for fact in
+            [Nodes, MoreNodes, Groups, DevicesPerNode, Tasks, DevicesPerTask, Data, Replicate]
+        {
             self.0.remove(&fact);
         }
         self.0.insert(Devices, vec![devices.to_string()]);
+    }
+
+    /// Machines in all, as far as they are said.
+    pub(super) fn nodes(&self) -> Option<u64> {
+        let [nodes, more, groups] =
+            [Fact::Nodes, Fact::MoreNodes, Fact::Groups].map(|fact| self.count(fact));
+        let of_group = match (nodes, more) {
+            (Some(nodes), Some(more)) => nodes.checked_add(more)?,
+            (nodes, more) => nodes.or(more)?,
+        };
+        of_group.checked_mul(groups.unwrap_or(1))
+    }
+
+    /// What a setting says of a fact by `false` or `none`; nothing of most.
+    pub(super) fn denied(fact: Fact) -> Option<&'static str> {
+        (fact == Fact::Recompute).then_some("none")
     }
 
     /// True if the job says the fact.
@@ -222,14 +260,18 @@ fn device_words(words: &[String]) -> (Option<String>, Option<u64>) {
     let mut found = (None, None);
     for part in words.iter().flat_map(|word| word.split([':', '='])) {
         let part = part.trim().trim_matches(['"', '\'', '{', '}']);
-        match part.parse::<f64>() {
+        // Of a range, `2..8`, the least.
+        let least = part.split("..").next().unwrap_or(part);
+        match least.parse::<f64>() {
             Ok(count) if count >= 1.0 => found.1 = Some(count as u64),
             Ok(_) => {}
             Err(_)
                 if part.starts_with('$')
                     || is_memory(part)
-                    || ["", "gpu", "gpus", "all", "auto", "null", "true"]
-                        .contains(&&*part.to_ascii_lowercase()) => {}
+                    || [
+                        "", "gpu", "gpus", "all", "auto", "null", "true", "nvidia", "amd", "tpu",
+                    ]
+                    .contains(&&*part.to_ascii_lowercase()) => {}
             Err(_) => found.0 = Some(part.to_ascii_lowercase()),
         }
     }
@@ -263,5 +305,14 @@ mod tests {
         check("gpu:4", None, Some(4));
         check("80GB:8", None, Some(8));
         check("all", None, None);
+        check("2..8", None, Some(2));
+        check("nvidia:24GB..:2", None, Some(2));
+    }
+
+    #[test]
+    fn a_claim_without_a_count_is_one_device() {
+        let mut facts = Facts::default();
+        facts.say(Fact::Claim, vec!["MI300X".to_owned()]);
+        assert_eq!(facts.count(Fact::DevicesPerNode), Some(1));
     }
 }

@@ -62,8 +62,8 @@ pub type Beside<'a> = dyn Fn(&str) -> Option<Vec<u8>> + 'a;
 /// True if a file's text looks like a job file and like no scenario.
 pub fn is_job(name: &str, text: &str) -> bool {
     let has = |key: &str| text.lines().any(|line| line.starts_with(key));
-    // A configuration of NeMo has a trainer beside a name and a model.
-    let named = has("name:") && has("model:") && !has("trainer:");
+    // A configuration of NeMo has a trainer beside a name and a model, a service of dstack commands.
+    let named = has("name:") && has("model:") && !has("trainer:") && !has("commands:");
     if !is_script(name, text) && (named || has("flopcast:") || has("extends:")) {
         return false;
     }
@@ -123,6 +123,8 @@ struct Reader<'a> {
     spoken: Vec<String>,
     strange: Vec<String>,
     notes: Vec<String>,
+    /// The model of the first command that starts a service.
+    served: Option<String>,
     /// Variables that hold wherever a command stands.
     variables: Variables,
     /// The files that the job itself writes or holds.
@@ -140,6 +142,7 @@ impl<'a> Reader<'a> {
             spoken: Vec::new(),
             strange: Vec::new(),
             notes: Vec::new(),
+            served: None,
             variables: Variables::new(),
             files: BTreeMap::new(),
             parts: 0,
@@ -165,15 +168,17 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         for json in documents(name, text)? {
-            self.document(&json, depth);
+            self.document(name, &json, depth);
         }
         Ok(())
     }
 
-    /// Reads a document in the dialect of its keys; commands in it are read as scripts.
-    fn document(&mut self, json: &Json, depth: usize) {
-        let settings = setting::of_json(json);
+    /// Reads a document in the dialect of its keys, in which `$file` is its name; commands in it are
+    /// read as scripts.
+    fn document(&mut self, name: &str, json: &Json, depth: usize) {
+        let mut settings = setting::of_json(json);
         let Some(dialect) = Dialect::of_document(&settings) else { return };
+        settings.push(Setting::new("$file", named(name)));
         let among = |patterns: &[String], it: &Setting| {
             patterns.iter().any(|pattern| setting::matches(pattern, &it.plain_key()))
         };
@@ -193,8 +198,9 @@ impl<'a> Reader<'a> {
             containers.entry(owner(&command).to_owned()).or_default().push(command);
         }
         for (container, mut commands) in containers {
-            // A container's command stands before its arguments, wherever the file has them.
-            commands.sort_by_key(|it| it.key.ends_with("args"));
+            // A container's program stands before its arguments, wherever the file has them.
+            let order = ["entrypoint", "command", "args"];
+            commands.sort_by_key(|it| order.iter().position(|end| it.key.ends_with(end)));
             let own = images.iter().find(|it| owner(it) == container).and_then(program);
             let image = own.or_else(|| images.iter().find_map(program));
             self.container(&commands, image, depth);
@@ -206,10 +212,13 @@ impl<'a> Reader<'a> {
     fn container(&mut self, commands: &[Setting], image: Option<String>, depth: usize) {
         let mut known = Script::read("", &self.variables);
         let mut words: Vec<String> = Vec::new();
-        for command in commands {
+        let flags = |it: &Setting| it.words.first().is_some_and(|word| word.starts_with('-'));
+        for (at, command) in commands.iter().enumerate() {
+            let before_flags = commands.get(at + 1).is_some_and(flags);
             match command.words.as_slice() {
-                // Arguments in a text are split into words; any other text is a script.
-                [text] if text.starts_with('-') => {
+                // Arguments in a text are split into words, as is their program; any other text is
+                // a script.
+                [text] if text.starts_with('-') || before_flags && !text.contains('\n') => {
                     let script = Script::read(&known.filled(text), &self.variables);
                     words.extend(script.commands.into_iter().flat_map(|it| it.words));
                 }
@@ -272,16 +281,21 @@ impl<'a> Reader<'a> {
 
     /// The variables by which a cluster tells a job its size.
     fn cluster(&mut self) {
-        let nodes = self.facts.count(Fact::Nodes).or(Some(1));
+        let nodes = self.facts.nodes().or(Some(1));
         let devices = self.facts.count(Fact::DevicesPerNode);
         let all = devices.zip(nodes).and_then(|(devices, nodes)| devices.checked_mul(nodes));
-        for (count, names) in [
-            (nodes, ["SLURM_NNODES", "SLURM_JOB_NUM_NODES", "SKYPILOT_NUM_NODES"]),
-            (devices, ["SLURM_GPUS_ON_NODE", "SLURM_GPUS_PER_NODE", "SKYPILOT_NUM_GPUS_PER_NODE"]),
-            (all, ["SLURM_GPUS", "DSTACK_GPUS_NUM", "SLURM_GPUS_TOTAL"]),
-        ] {
+        let of_nodes =
+            &["SLURM_NNODES", "SLURM_JOB_NUM_NODES", "SKYPILOT_NUM_NODES", "DSTACK_NODES_NUM"];
+        let of_devices = &[
+            "SLURM_GPUS_ON_NODE",
+            "SLURM_GPUS_PER_NODE",
+            "SKYPILOT_NUM_GPUS_PER_NODE",
+            "DSTACK_GPUS_PER_NODE",
+        ];
+        let of_all = &["SLURM_GPUS", "DSTACK_GPUS_NUM", "SLURM_GPUS_TOTAL"];
+        for (count, names) in [(nodes, of_nodes.as_slice()), (devices, of_devices), (all, of_all)] {
             for name in names {
-                let value = count.map(|count| (name.to_owned(), vec![count.to_string()]));
+                let value = count.map(|count| ((*name).to_owned(), vec![count.to_string()]));
                 self.variables.extend(value);
             }
         }
@@ -355,14 +369,18 @@ impl<'a> Reader<'a> {
             // `-m` says that a module follows, which is the next program.
             let part = part.strip_suffix(&["-m".to_owned()]).unwrap_or(part);
             let (mut settings, alone) = shell::settings(part);
+            // The first word without a key, and the program that has all of them.
+            let first = alone.first().map(|word| Setting::new("$1", word.as_str()));
+            let program = from.checked_sub(1).map(|at| Setting::new("$program", stem(&words[at])));
             if let Some(dialect) = heard {
-                let first = alone.first().map(|word| Setting::new("$1", word.as_str()));
-                settings.splice(0..0, first);
-                self.speak(dialect, &settings, depth);
+                settings.splice(0..0, program.into_iter().chain(first));
+                if !self.is_second_service(dialect, &settings) {
+                    self.speak(dialect, &settings, depth);
+                }
             } else if let Some(dialect) = Dialect::of_document(&settings) {
+                settings.splice(0..0, program);
                 self.speak(dialect, &settings, depth);
             } else {
-                let first = alone.first().map(|word| Setting::new("$1", word.as_str()));
                 for setting in settings.iter().chain(&first) {
                     self.named(setting, depth);
                 }
@@ -381,12 +399,33 @@ impl<'a> Reader<'a> {
         if !self.spoken.contains(&dialect.name) {
             self.spoken.push(dialect.name.clone());
         }
+        for setting in settings.iter().filter(|it| dialect.is_second_model(it)) {
+            let model = setting.words.join(" ");
+            self.notes.push(format!("the job serves {model}, too: only the first is counted"));
+        }
         for key in dialect.read(settings, &mut self.facts) {
             let strange = format!("{} `{key}`", dialect.name);
-            if key != "$1" && !self.strange.contains(&strange) {
+            if !key.starts_with('$') && !self.strange.contains(&strange) {
                 self.strange.push(strange);
             }
         }
+    }
+
+    /// Notes the model of a command that starts a service where one of another model stands before
+    /// it; false of any other command.
+    fn is_second_service(&mut self, dialect: &Dialect, settings: &[Setting]) -> bool {
+        let mut here = Facts::default();
+        dialect.read(settings, &mut here);
+        let Some(model) = here.word(Fact::Model).filter(|_| here.has(Fact::Engine)) else {
+            return false;
+        };
+        let first = self.served.get_or_insert_with(|| model.to_owned());
+        let second = first != model;
+        if second {
+            let note = format!("the job serves {model}, too: only {first} is counted");
+            self.notes.push(note);
+        }
+        second
     }
 
     /// Reads a configuration that a setting names.
@@ -395,7 +434,7 @@ impl<'a> Reader<'a> {
         let is_config =
             ["yaml", "yml", "json", "toml"].contains(&ending(file)) && !file.contains("://");
         let key = setting.plain_key();
-        let names = ["config", "deepspeed", "$1"].iter().any(|it| key.contains(it));
+        let names = ["config", "deepspeed", "options", "$1"].iter().any(|it| key.contains(it));
         // Hydra's configurations by name are the framework's own.
         if !is_config || !names || key == "config_name" || depth >= MAX_DEPTH {
             return;
@@ -456,6 +495,13 @@ fn program(words: &[String], at: usize) -> Option<&'static Dialect> {
     let two = at.checked_sub(1).map(|before| format!("{} {word}", stem(&words[before])));
     let two = two.and_then(|two| Dialect::of_program(&two));
     two.or_else(|| Dialect::of_program(&stem(word)))
+}
+
+/// A file's name with its folder's, in lower case: `dpo/config_full.yaml`.
+fn named(path: &str) -> String {
+    let mut parts: Vec<&str> = path.rsplit('/').take(2).collect();
+    parts.reverse();
+    parts.join("/").to_ascii_lowercase()
 }
 
 /// A program without its folder and ending.

@@ -6,8 +6,10 @@
 
 use std::fmt::Write as _;
 
+use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::acts;
 use flopcast_core::model::names;
+use flopcast_core::quantity::Measure as _;
 use serde_json::{Map, Value as Json, json};
 
 use super::cluster::USUAL_DEVICE;
@@ -17,6 +19,10 @@ use crate::export;
 
 /// The tokens of the data where a job does not say them.
 const USUAL_TOKENS: f64 = 1e8;
+/// The tokens of a sequence where a job does not say them.
+const USUAL_SEQUENCE: u64 = 2048;
+/// The part of a device's memory that weights and gradients may take beside activations.
+pub(super) const ROOM: f64 = 0.8;
 
 /// Writes the scenario of a job as YAML. A model that it does not name is left to `--set
 /// model=...`.
@@ -184,7 +190,13 @@ impl Writer<'_> {
     fn training(&mut self) -> (Json, Json) {
         let facts = self.facts;
         let (accelerator, devices) = self.devices();
-        let sequence = facts.count(Fact::Sequence);
+        let sequence = facts.count(Fact::Sequence).or_else(|| facts.count(Fact::UsualSequence));
+        if sequence.is_none() {
+            self.note(format!(
+                "the length of sequences is not in the job: {USUAL_SEQUENCE} tokens, or the model's \
+                 most, are assumed; --set training.sequence_length=4096"
+            ));
+        }
         let degree = |fact| facts.count(fact);
         let (tensor, pipeline) = (degree(Fact::Tensor), degree(Fact::Pipeline));
         let context = degree(Fact::Context);
@@ -205,7 +217,8 @@ impl Writer<'_> {
         let of_replica = || local.or_else(|| micro?.checked_mul(accumulation.unwrap_or(1)));
         let batch = degree(Fact::GlobalBatch)
             .or_else(|| of_replica()?.checked_mul(data?))
-            .map(|sequences| sequences as f64 * sequence.unwrap_or(2048) as f64)
+            .and_then(|sequences| sequences.checked_mul(degree(Fact::Answers).unwrap_or(1)))
+            .map(|sequences| sequences as f64 * sequence.unwrap_or(USUAL_SEQUENCE) as f64)
             .or_else(|| facts.number(Fact::GlobalBatchTokens));
         let mut training = Map::new();
         let recipe = self.recipe();
@@ -235,8 +248,12 @@ impl Writer<'_> {
         };
         let chunks = degree(Fact::Chunks).or_else(of_layers);
         let mut layout = Map::new();
-        let stated = [tensor, pipeline, context, expert].iter().any(Option::is_some);
-        if stated || facts.has(Fact::Zero) {
+        let stated = [tensor, pipeline, context, expert, micro].iter().any(Option::is_some);
+        if stated || facts.has(Fact::Zero) || facts.has(Fact::Recompute) {
+            let zero = words::zero(facts.word(Fact::Zero));
+            let copies = devices / sharded.max(1);
+            let zero =
+                zero.or_else(|| self.sharding(&accelerator, sharded, copies, recipe.as_deref()));
             for (key, value) in [
                 ("tensor", tensor),
                 ("pipeline", pipeline),
@@ -248,18 +265,49 @@ impl Writer<'_> {
             ] {
                 put(&mut layout, key, value.map(Json::from));
             }
-            put(&mut layout, "zero", words::zero(facts.word(Fact::Zero)).map(Json::from));
-            put(
-                &mut layout,
-                "recompute",
-                facts.word(Fact::Recompute).map(words::recompute).map(Json::from),
-            );
+            put(&mut layout, "zero", zero.map(Json::from));
+            put(&mut layout, "recompute", self.recompute().map(Json::from));
         }
         if !layout.is_empty() && data.is_some() {
             training.insert("parallelism".to_owned(), Json::Object(layout));
         }
         put(&mut training, "framework", facts.word(Fact::Framework).map(Json::from));
         (self.data(sequence, batch), Json::Object(training))
+    }
+
+    /// ZeRO's third stage, with a note, where a job says no stage and a copy of the weights with
+    /// their gradients leaves no room on its devices.
+    fn sharding(
+        &mut self,
+        accelerator: &str,
+        of_copy: u64,
+        copies: u64,
+        recipe: Option<&str>,
+    ) -> Option<u64> {
+        let catalog = Catalog::embedded();
+        let memory = catalog.accelerator(accelerator).ok()?.memory.as_ref()?;
+        let room = memory.value.stored() * ROOM;
+        let held = self.parameters()? * words::held(recipe, false) / of_copy.max(1) as f64;
+        let spread = self.facts.count(Fact::Expert).is_some_and(|it| it > 1);
+        if copies < 2 || held < room || spread {
+            return None;
+        }
+        self.note("the job does not say that it shards the model, of which one copy is too large: ZeRO 3 is assumed");
+        Some(3)
+    }
+
+    /// The parameters of the model, as published or by the size in its name.
+    pub(super) fn parameters(&self) -> Option<f64> {
+        let name = model_name(self.facts.word(Fact::Model)?);
+        let published = names::find(&name).ok().and_then(|it| words::published(it.preset));
+        published.or_else(|| words::parameters(&words::size_in(&name)?))
+    }
+
+    /// The recomputation; of a framework with kinds of the selective one, which.
+    fn recompute(&self) -> Option<String> {
+        let said = words::recompute(self.facts.word(Fact::Recompute)?);
+        let kind = self.facts.word(Fact::Selective).filter(|_| said == "selective");
+        Some(kind.map_or(said, words::recompute))
     }
 
     /// The tokens of the data: as stated, those of all steps (steps x batch), or those of all
@@ -295,7 +343,12 @@ impl Writer<'_> {
         let said = self.facts.word(Fact::Recipe).map(str::to_ascii_lowercase);
         let adapters = self.facts.has(Fact::Rank) || self.facts.has(Fact::Targets);
         let named = said.as_deref().map(|said| words::recipe(said).unwrap_or_default());
+        // What trains on weights of 4 bits trains adapters.
+        let stored = self.facts.word(Fact::Quantization).and_then(precision);
+        let four =
+            stored.is_some_and(|format| ["int4", "fp4", "nvfp4", "mxfp4"].contains(&&*format));
         match named {
+            None | Some("finetune" | "lora") if four => Some("qlora".to_owned()),
             None | Some("finetune" | "pretrain") if adapters => Some("lora".to_owned()),
             Some("") => {
                 let said = said.unwrap_or_default();
@@ -309,12 +362,16 @@ impl Writer<'_> {
     /// The adapters: rank (8 by assumption, with a note) and targets.
     fn lora(&mut self) -> Json {
         let rank = self.facts.count(Fact::Rank).unwrap_or_else(|| {
-            self.notes.push("the rank of the adapters is not in the job: 8 is assumed".to_owned());
-            8
+            let rank = self.facts.count(Fact::UsualRank).unwrap_or(8);
+            self.note(format!("the rank of the adapters is not in the job: {rank} is assumed"));
+            rank
         });
         let mut lora = Map::new();
         lora.insert("rank".to_owned(), json!(rank));
-        let (named, strange) = words::projections(self.facts.words(Fact::Targets).unwrap_or(&[]));
+        let said = |fact| self.facts.words(fact).unwrap_or_default();
+        let first = [Fact::Targets, Fact::UsualTargets].into_iter().find(|it| self.facts.has(*it));
+        let targets = [first.map_or(&[][..], said), said(Fact::MoreTargets)].concat();
+        let (named, strange) = words::projections(&targets);
         if !strange.is_empty() {
             self.note(format!("adapters of {} are not counted", strange.join(", ")));
         }
@@ -381,7 +438,7 @@ impl Writer<'_> {
             USUAL_DEVICE.to_owned()
         });
         service.insert("hardware".to_owned(), json!({"accelerator": device}));
-        if let Some(replicas) = facts.word(Fact::Replicas) {
+        if let Some(replicas) = facts.word(Fact::Replicas).filter(|it| *it != "1") {
             self.note(format!(
                 "the job runs {replicas} replicas; here the traffic says how many it takes"
             ));

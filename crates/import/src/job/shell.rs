@@ -127,6 +127,12 @@ impl Script {
             return;
         }
         if let Some(here) = here {
+            // `read -r -d '' NAME <<END` is a variable.
+            let read = filled.first().is_some_and(|word| word == "read");
+            if let Some(name) = filled.pop_if(|_| read) {
+                self.variables.insert(name, vec![here]);
+                return;
+            }
             let tee = filled.first().is_some_and(|word| word == "tee");
             match into.or_else(|| filled.get(1).filter(|_| tee).cloned()) {
                 Some(file) => drop(self.files.insert(file, here)),
@@ -296,6 +302,10 @@ pub(super) fn settings(words: &[String]) -> (Vec<Setting>, Vec<String>) {
         name.len() < word.len() && name.starts_with(|c: char| c.is_ascii_alphabetic())
     };
     while let Some(word) = words.next() {
+        // It parts a launcher's arguments from those of its program.
+        if word == "--" {
+            continue;
+        }
         let assigned = word.split_once('=').filter(|(key, _)| {
             !key.is_empty()
                 && key.chars().all(|c| c.is_ascii_alphanumeric() || "-_.+~/@".contains(c))
@@ -455,7 +465,9 @@ impl Lexer {
                 '\\' if self.rest.get(self.at + 1).is_none_or(|c| *c == '\n' || *c == '\r') => {
                     self.at += 2;
                 }
-                '<' if self.starts("<<") && !self.starts("<<<") => self.await_text(),
+                // The word behind it is read as one of the command's.
+                '<' if self.starts("<<<") => self.at += 3,
+                '<' if self.starts("<<") => self.await_text(),
                 '>' => {
                     self.forget_stream(&mut tokens);
                     tokens.extend(self.target());
@@ -712,7 +724,9 @@ mod tests {
         check("cd x && run --x=1 > log 2>&1", &["run", "--x=1"]);
         check("run 8 2>&1 >$L | tee x", &["tee", "x"]);
         check("python - <<EOF\nimport x\nEOF\nrun", &["run"]);
-        check("run <<< \"$A\" b", &["run", "b"]);
+        check("run <<< \"$A\" b", &["run", "$A", "b"]);
+        check("read K <<< \"$A\"\nrun", &["run"]);
+        check("read -r -d '' A <<END\n--n 4 \\\n--m\nEND\nrun $A", &["run", "--n", "4", "--m"]);
         check("A+=(\"--y\")\nA+=(\"--z\")\nrun ${A[@]}", &["run", "--y", "--z"]);
     }
 

@@ -81,6 +81,9 @@ pub(super) fn parameters(size: &str) -> Option<f64> {
 pub(super) fn stored(name: &str) -> Option<&'static str> {
     let name = name.to_ascii_lowercase();
     let known = [
+        ("nvfp4", "nvfp4"),
+        ("mxfp4", "mxfp4"),
+        ("-fp4", "nvfp4"),
         ("fp8", "fp8"),
         ("awq", "int4"),
         ("gptq", "int4"),
@@ -174,10 +177,20 @@ pub(super) fn projections(words: &[String]) -> (Vec<String>, Vec<String>) {
         "key",
         "value",
     ];
+    // torchtune's word, and those of Megatron's layers.
+    let same = [
+        ("output_proj", "o_proj"),
+        ("linear_qkv", "qkv_proj"),
+        ("linear_proj", "o_proj"),
+        ("linear_fc1", "gate_up_proj"),
+        ("linear_fc2", "down_proj"),
+    ];
     let mut found: Vec<String> = Vec::new();
     let mut strange = Vec::new();
     for word in words.iter().flat_map(|it| it.split(',')).map(str::trim) {
-        let last = word.rsplit('.').next().unwrap_or(word).replace("output_proj", "o_proj");
+        let last = word.rsplit('.').next().unwrap_or(word);
+        let last =
+            same.iter().find(|(it, _)| *it == last).map_or(last, |(_, name)| name).to_owned();
         let mut here: Vec<String> = Vec::new();
         if known.contains(&last.as_str()) {
             here.push(last);
@@ -245,12 +258,32 @@ pub(super) fn zero(word: Option<&str>) -> Option<u64> {
         .or_else(|| named.iter().find(|(it, _)| word.contains(it)).map(|(_, stage)| *stage))
 }
 
-/// The recomputation by the scenario's name: selective, none or full.
+/// The recomputation by the scenario's name. `MaxText`'s policies say what they keep: `minimal` all
+/// products, `save_dot_except_mlp` those of attention.
 pub(super) fn recompute(word: &str) -> String {
-    match word.to_ascii_lowercase().as_str() {
-        "selective" | "minimal" | "save_dot_except_mlpwi" => "selective".to_owned(),
-        "none" | "null" | "false" => "none".to_owned(),
-        _ => "full".to_owned(),
+    let word = word.to_ascii_lowercase();
+    let known = [
+        ("selective", "selective"),
+        ("minimal", "selective"),
+        ("half", "half"),
+        ("products", "products"),
+        ("save_dot_except", "products"),
+        ("none", "none"),
+        ("null", "none"),
+        ("false", "none"),
+    ];
+    let named = known.iter().find(|(it, _)| word.starts_with(it)).map(|(_, name)| *name);
+    named.unwrap_or("full").to_owned()
+}
+
+/// Bytes that training holds of each parameter: frozen weights with little beside them, or bf16
+/// weights with gradients, and with `state` master weights and two moments.
+pub(super) fn held(recipe: Option<&str>, state: bool) -> f64 {
+    match recipe {
+        Some(recipe) if recipe.contains("qlora") => 0.6,
+        Some(recipe) if recipe.contains("lora") => 2.2,
+        _ if state => 18.0,
+        _ => 6.0,
     }
 }
 
@@ -296,6 +329,7 @@ mod tests {
             &["model.layers.[\\d]+.(mlp|attn).(up|down|q)_proj"],
             &["up_proj", "down_proj", "q_proj"],
         );
+        check(&["linear_qkv", "linear_fc2"], &["qkv_proj", "down_proj"]);
         check(&["all-linear"], &[]);
         assert_eq!(projections(&["in_proj_ba".to_owned()]).1, ["in_proj_ba"]);
     }
