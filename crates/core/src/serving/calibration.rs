@@ -217,6 +217,8 @@ declared! {
     prompt_attention = "prompt_attention";
     /// Bandwidth reached by links.
     link = "link";
+    /// The same gathering the tokens of attention ranks.
+    gather = "gather";
     /// Bandwidth reached by the all-to-all between experts over the network.
     exchange = "exchange";
     /// Share of an exchange that runs beside products which a step takes longer for it.

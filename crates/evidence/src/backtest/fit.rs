@@ -301,7 +301,8 @@ impl Line {
         let mut jacobian = self.jacobian;
         if length > 0.0 {
             for (column, s) in jacobian.iter_mut().zip(&step) {
-                for (slope, (is, expected)) in column.iter_mut().zip(residuals.iter().zip(&expected)) {
+                let told = residuals.iter().zip(&expected);
+                for (slope, (is, expected)) in column.iter_mut().zip(told) {
                     *slope += (is - expected) * s / length;
                 }
             }

@@ -364,7 +364,7 @@ impl Run {
             class: 0,
         });
         let (report, wait) = if simulation.transfer.is_some() {
-            let placed = places(clients, self.replicas);
+            let placed = places(clients, self.replicas, self.lost);
             let report = in_flight(&simulation, placed, &arrivals.collect::<Vec<_>>());
             // By Little's law those without a place wait for as many times the stay of the others.
             let beyond = f64::from(clients) / f64::from(placed) - 1.0;
@@ -387,14 +387,22 @@ impl Run {
 /// Clients / places of a disaggregated run at most: whoever publishes asks for a little more than its
 /// instances hold, so that no place is ever empty; who asks for half more has set them up for that.
 const BEYOND: f64 = 1.4;
+/// The same where it is not known how many instances there were, nor so whether places are powers of two.
+const BEYOND_LOST: f64 = 1.2;
 
 /// Requests that instances decode at once, of those that `clients` ask for. An instance is set up for a
 /// power of two, the batch of its captured graph: of 615 clients 512 have a place, and a first token
 /// waits for a fifth of an answer, as measured (`InferenceX`, `TensorRT-LLM` on GB200).
-fn places(clients: u32, instances: u32) -> u32 {
+fn places(clients: u32, instances: u32, lost: bool) -> u32 {
     let instances = instances.clamp(1, clients.max(1));
     let whole = (1 << (clients / instances).max(1).ilog2()) * instances;
-    if f64::from(clients) <= BEYOND * f64::from(whole) { whole } else { clients }
+    if lost {
+        whole.max((f64::from(clients) / BEYOND_LOST).round() as u32)
+    } else if f64::from(clients) <= BEYOND * f64::from(whole) {
+        whole
+    } else {
+        clients
+    }
 }
 
 /// How far clients who start together drift apart in a round, whose answers differ by a fifth in length.
@@ -438,10 +446,13 @@ mod tests {
 
     #[test]
     fn clients_outnumber_places_of_a_power_of_two_by_less_than_half() {
-        for (clients, instances, placed) in
-            [(14, 4, 14), (615, 1, 512), (1024, 4, 1024), (3, 4, 3), (30, 5, 30), (55, 5, 40), (0, 1, 1)]
-        {
-            assert_eq!(places(clients, instances), placed, "{clients} on {instances}");
+        let named = [(14, 4, 14), (615, 1, 512), (3, 4, 3), (30, 5, 30), (55, 5, 40), (0, 1, 1)];
+        let lost = [(14, 4, 12), (615, 1, 513), (1024, 4, 1024), (3, 4, 3), (30, 4, 25)];
+        for (rows, is_lost) in [(&named[..], false), (&lost[..], true)] {
+            for &(clients, instances, placed) in rows {
+                let found = places(clients, instances, is_lost);
+                assert_eq!(found, placed, "{clients} on {instances}");
+            }
         }
     }
 }
