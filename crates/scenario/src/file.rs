@@ -573,7 +573,7 @@ pub struct Inference {
     #[serde(default)]
     pub slo: Slo,
     /// The serving engine that is simulated: vllm, sglang, trtllm, vllm-0.11, lmdeploy, gpt-fast,
-    /// llama.cpp, exllamav2, neuron, tgi, max; vllm.
+    /// llama.cpp, exllamav2, neuron, neuron-2.18.0, tgi, max; vllm.
     pub engine: Option<Located<String>>,
     /// Share of the prompt tokens that the engine finds in its prefix cache; 0 %.
     pub prefix_cache_hit: Option<Given<Share>>,

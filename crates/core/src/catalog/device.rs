@@ -14,6 +14,9 @@ pub struct Device {
     pub bandwidth: DeviceBandwidth,
     /// Dense peak at 16 bits in FLOP/s: BF16, or FP16 if it has no BF16.
     pub peak16: DeviceFlopRate,
+    /// The same where sums, too, are kept in 16 bits: half of the dense peak of 8-bit integers. Cards
+    /// for games have half of it where sums are in 32 bits; others have the same.
+    pub half_sums: DeviceFlopRate,
     /// Dense peak in the format of a model that is served in more than 16 bits.
     pub wide: Option<DeviceFlopRate>,
     /// Dense peak at 8 bits, if the device has one above that of 16.
@@ -64,6 +67,8 @@ impl Device {
         let peak16 = peak(&[Precision::Bf16, Precision::Fp16])
             .or_else(|| accelerator.peaks().last().map(|(_, peak)| peak.value))
             .ok_or_else(|| missing("peak"))?;
+        let integers = peak(&[Precision::Int8]).map(|peak| peak.value / 2.0);
+        let half_sums = DeviceFlopRate::from_stored(integers.unwrap_or(0.0).max(peak16.value));
         Ok(Self {
             memory: accelerator.memory.as_ref().ok_or_else(|| missing("memory"))?.value,
             bandwidth: accelerator
@@ -72,6 +77,7 @@ impl Device {
                 .ok_or_else(|| missing("memory bandwidth"))?
                 .value,
             peak16,
+            half_sums,
             wide: None,
             peak8: peak(&[Precision::Fp8]).filter(|peak| *peak > peak16),
             peak4: peak(&[Precision::Fp4]),
@@ -136,6 +142,23 @@ impl Links {
 mod tests {
     use super::super::Catalog;
     use super::*;
+
+    #[test]
+    fn cards_for_games_sum_in_16_bits_at_twice_the_rate() {
+        // NVIDIA's white papers of GA102 and AD102; a data centre's parts know no difference.
+        for (id, sums32, sums16) in [
+            ("rtx-3090", 71e12, 142e12),
+            ("rtx-4090", 165.2e12, 330.3e12),
+            ("rtx-a6000", 154.85e12, 154.85e12),
+            ("h100-sxm", 989.4e12, 989.5e12),
+            ("v100-sxm2-16gb", 125e12, 125e12),
+        ] {
+            let device = Device::of(Catalog::embedded().accelerator(id).unwrap()).unwrap();
+            let close = |value: f64, expected: f64| (value / expected - 1.0).abs() < 1e-3;
+            assert!(close(device.peak16.value, sums32), "{id} {:?}", device.peak16);
+            assert!(close(device.half_sums.value, sums16), "{id} {:?}", device.half_sums);
+        }
+    }
 
     #[test]
     fn links_are_those_of_the_datasheets() {

@@ -8,7 +8,9 @@ use std::fmt;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use super::served::ServedModel;
 use super::simulator::Scheduler;
+use super::step::{Deployment, Roofline};
 use crate::calibration::{self, Facts, Shipped, declared};
 use crate::catalog::Device;
 use crate::diagnostic::{Error, Result};
@@ -100,9 +102,13 @@ pub struct Engine {
     /// ever pre-empted.
     #[serde(default)]
     pub sets_aside: bool,
-    /// True if the stages of a pipeline take turns instead of working side by side.
+    /// Where the stages of a pipeline take turns over a batch instead of each having its own: the
+    /// tokens of a chunk in which a prompt passes from one to the next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_turn: Option<u32>,
+    /// True if products are summed in 16 bits.
     #[serde(default)]
-    pub in_turn: bool,
+    pub half_sums: bool,
     /// Tokens of one step at most.
     pub step_tokens: u32,
     /// Sequences of a batch at most, and the same on a large device ([`LARGE`]).
@@ -211,6 +217,8 @@ declared! {
     prompt_attention = "prompt_attention";
     /// Bandwidth reached by links.
     link = "link";
+    /// The same gathering the tokens of attention ranks.
+    gather = "gather";
     /// Bandwidth reached by the all-to-all between experts over the network.
     exchange = "exchange";
     /// Share of an exchange that runs beside products which a step takes longer for it.
@@ -398,6 +406,22 @@ impl Engine {
     pub fn most_sequences(&self, device: &Device) -> u32 {
         let large = device.memory.value >= LARGE && device.peak8.is_some();
         self.max_batch[usize::from(large)]
+    }
+
+    /// The step time of a model on devices, as this engine runs it.
+    pub fn time(
+        &self,
+        model: &ServedModel,
+        device: &Device,
+        deployment: &Deployment,
+        constants: &Constants,
+    ) -> Roofline {
+        let peak16 = if self.half_sums { device.half_sums } else { device.peak16 };
+        let time = Roofline::new(model, &Device { peak16, ..*device }, deployment, constants);
+        match self.in_turn {
+            Some(chunk) => time.in_turn(chunk),
+            None => time,
+        }
     }
 
     /// Which tokens a step takes first.

@@ -5,8 +5,9 @@
 //! ```text
 //! reductions    2 (t - 1) / t x h per half layer, each rank its own tokens
 //! experts, d=1  2 (D - 1) / D x h per layer with experts, every token
-//! experts, d>1  the cheaper of
-//!   gather      2 (D - 1) / D x h of every token of all ranks, and
+//! experts, d>1  up to 8 devices a gather, beyond the cheaper of
+//!   gather      2 (D - 1) / D x h of every token of all ranks, at a rate of its own: batches of ranks
+//!               are uneven, so the collective is one broadcast after another; and
 //!   all-to-all  1 / D of the tokens, to (n - 1) (1 - (1 - 1/n)^k) other places of n that k experts
 //!               fall on: one copy there in the format of the products, one back in 16 bits; over
 //!               the network once per other domain, over the links within once per other device
@@ -48,6 +49,9 @@ fn per_byte(links: &Links, devices: f64, c: &Constants) -> f64 {
     1.0 / (c.link * fabric.of(devices))
 }
 
+/// Devices up to which engines gather tokens, whatever an all-to-all would take: a node.
+const NODE: f64 = 8.0;
+
 impl Exchange {
     /// That of a model so deployed whose expert products are in so many bits.
     pub(super) fn new(
@@ -86,7 +90,14 @@ impl Exchange {
         let network = others((all / domain).ceil(), top_k) / (links.scale_out.value * c.exchange);
         let inside = others(all, top_k) * per_byte(links, all.min(domain), c);
         let scattered = moe * copy / all * network.max(inside) * busiest;
-        let exchanged = if data > 1.0 { gathered.min(scattered) } else { gathered };
+        let slowly = gathered * c.link / c.gather;
+        let exchanged = if data > 1.0 && all > NODE {
+            slowly.min(scattered)
+        } else if data > 1.0 {
+            slowly
+        } else {
+            gathered
+        };
         // Attention ranks gather each other's tokens before the experts and scatter the sums after.
         let exchanges = if data > 1.0 { 2.0 } else { 1.0 };
         let overlaps = data > 1.0 && all > domain;

@@ -182,8 +182,7 @@ impl Instances {
             device.links.joined(parts.accelerator)?;
         }
         let roofline = |model: &ServedModel, deployment: &Deployment| {
-            let time = Roofline::new(model, &device, deployment, &constants);
-            if settings.in_turn { time.in_turn() } else { time }
+            settings.time(model, &device, deployment, &constants)
         };
         let instance = |spread: Spread| {
             let deployment = Deployment {

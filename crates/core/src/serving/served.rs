@@ -40,8 +40,12 @@ pub struct ServedModel {
     pub latent: bool,
     /// How many ways tensor parallelism can split the KV cache: its heads, 1 for a latent.
     pub kv_shards: u64,
-    /// FLOPs per pair of a token and one that it attends to in a prompt: full, windowed layers.
+    /// FLOPs per pair of a token and one that it attends to in a prompt: full, windowed layers. Where
+    /// each token has a selection of its own, keys and values are not expanded for it: the latent is
+    /// attended to as it is.
     pub pair_flops: (f64, f64),
+    /// Query heads of such a selection.
+    pub selecting: Option<f64>,
     /// The same while decoding: more where a latent is attended to as it is.
     pub context_flops: (f64, f64),
     /// Numbers of recurrent state that each sequence keeps.
@@ -114,7 +118,12 @@ impl ServedModel {
             let window = u32::try_from(window).unwrap_or(u32::MAX);
             self.window = self.window.max(Some(window));
             self.kv_windowed += kept;
-            self.pair_flops.1 += pair;
+            if matches!(mixer.reach, Reach::Selected(_)) {
+                self.pair_flops.1 += context;
+                self.selecting = Some(mixer.heads as f64);
+            } else {
+                self.pair_flops.1 += pair;
+            }
             self.context_flops.1 += context;
         } else {
             self.kv += kept;

@@ -14,7 +14,9 @@
 //! ```
 //! A pipeline of `p` stages has `p` batches under way: each stage works on a `p`th of the tokens,
 //! sequences and prompts of the step, and a token passes all stages before the step ends. Long
-//! prompts are taken to be cut into enough chunks to fill the stages.
+//! prompts are taken to be cut into enough chunks to fill the stages. An engine whose stages take
+//! turns has one batch: a token waits for all of them, and the `m` chunks of a prompt take
+//! `(p + m - 1) / (p m)` of the time of one device.
 //!
 //! T is no less than the exchange that runs beside products.
 //!
@@ -144,6 +146,8 @@ pub struct Roofline {
     scale: f64,
     /// Share of a layer's work that one device does, and pipeline stages.
     stages: f64,
+    /// Stages that take turns, and the tokens of a chunk that passes through them.
+    turns: Option<(f64, f64)>,
     layers: f64,
     ranks: f64,
     dense_bytes: f64,
@@ -176,6 +180,11 @@ struct Adapting {
     read: f64,
     launched: f64,
 }
+
+/// Query heads that the kernels of sparse attention to prompts take at once, on devices without and
+/// with 4-bit products; fewer on a device are padded to as many (`FlashMLA` on Hopper and Blackwell, as
+/// vLLM's `flashmla_sparse.py` calls it).
+const SPARSE_HEADS: [f64; 2] = [64.0, 128.0];
 
 /// Seconds that the kernels of adapters add to a layer: 2 ms a token of Llama 2 7B, 32 layers, by
 /// Punica (Chen et al. 2023, arXiv:2310.18547).
@@ -295,11 +304,15 @@ impl Roofline {
         let projections = (model.attention + model.dense) as f64 / tensor
             + (model.top_k * model.expert) as f64 / tensor;
         let activations = (4.0 * layers * hidden_size + projections / hidden_size) / data;
-        let pair = |flops: f64| flops / tensor / data / stages / (peak16 * c.prompt_attention);
+        // The indexer of sparse attention, too, is whole on each device.
+        let at_once = SPARSE_HEADS[usize::from(device.peak4.is_some())];
+        let ways = model.selecting.map_or(tensor, |heads| tensor.min(heads / at_once));
+        let pair = |flops: f64| flops / ways / data / stages / (peak16 * c.prompt_attention);
         Self {
             constants: *c,
             scale: 1.0,
             stages,
+            turns: None,
             layers,
             ranks: data,
             dense_bytes: weights(model.attention, rest, tensor) + weights(model.dense, rest, all),
@@ -385,9 +398,11 @@ impl Roofline {
         self
     }
 
-    /// The same engine with stages of a pipeline that take turns.
+    /// The same engine with stages of a pipeline that take turns, chunks of a prompt of so many tokens
+    /// following each other.
     #[must_use]
-    pub fn in_turn(mut self) -> Self {
+    pub fn in_turn(mut self, chunk: u32) -> Self {
+        self.turns = Some((self.stages, f64::from(chunk.max(1))));
         let longer = |it: Reading| Reading {
             read: it.read * self.stages,
             compute: it.compute * self.stages,
@@ -424,7 +439,14 @@ impl Roofline {
     /// The parts of a step with so many decoding sequences, prompt tokens and prompts.
     fn work(&self, decode: f64, prefill: f64, prompts: f64) -> Parts {
         let c = &self.constants;
-        let (decode, prefill) = (decode / self.stages, prefill / self.stages);
+        let beside = match self.turns {
+            Some((stages, chunk)) => {
+                let chunks = (prefill / chunk).ceil().max(1.0);
+                stages * chunks / (stages + chunks - 1.0)
+            }
+            None => self.stages,
+        };
+        let (decode, prefill) = (decode / self.stages, prefill / beside);
         let verified = decode * self.verified;
         let tokens = verified + prefill;
         let rows = verified + prompts;

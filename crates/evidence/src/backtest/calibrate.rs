@@ -74,10 +74,9 @@ pub fn prove<E: Evidence>(
     let rows: Vec<&E> = rows.iter().filter(|row| row.usable(calibration)).collect();
     let fit = Fit::new(&rows, calibration)?;
     let whole = fit.run()?;
-    let derivatives = fit.derivatives(&whole)?;
     let refit = |folds: Vec<Fold>| -> Result<Refits<E::Facts>> {
         let one = |fold: &Fold| {
-            let part = fit.without(&fold.held_out, &whole, derivatives.as_deref())?;
+            let part = fit.without(&fold.held_out, &whole)?;
             let held_out = fold.held_out.iter().map(|&i| rows[i].score(&part));
             let scored: Vec<Scored> =
                 held_out.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();

@@ -4,6 +4,7 @@
 //! (ln(value / prior) / spread)², with ρ of `robust` and w = n^-0.4 for the n rows that repeat each
 //! other. What a row is, how it is predicted and what repeats it is the [`Evidence`]'s to say.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use flopcast_core::calibration::{Calibration, Facts};
@@ -102,8 +103,9 @@ pub struct Method {
 pub enum Start {
     /// The priors, every fit anew.
     Priors,
-    /// The values in use, and fits to parts of the rows from the fit to all of them with the
-    /// derivatives there: where every point costs minutes of simulation.
+    /// The values in use, whose derivatives are computed once and then follow from the steps taken;
+    /// fits to parts of the rows lie along the line through the fit to all of them: where every point
+    /// costs minutes of simulation.
     Nearby,
 }
 
@@ -121,7 +123,8 @@ pub(super) struct Fit<'a, E: Evidence> {
 /// The result of a fit.
 pub(super) struct Fitted<F> {
     pub(super) calibration: Calibration<F>,
-    point: Vec<f64>,
+    /// The line along which fits to parts of the rows lie.
+    line: Option<Line>,
 }
 
 impl<'a, E: Evidence> Fit<'a, E> {
@@ -150,15 +153,20 @@ impl<'a, E: Evidence> Fit<'a, E> {
     /// # Errors
     /// A row cannot be predicted.
     pub(super) fn run(&self) -> Result<Fitted<E::Facts>> {
-        let point = minimise(self, self.start(), E::METHOD.gain)?;
-        Ok(Fitted { calibration: self.at(&point), point })
+        let fitted = |point: &[f64], line| Fitted { calibration: self.at(point), line };
+        if E::METHOD.start == Start::Priors {
+            let point = minimise(self, vec![0.0; self.free.len()], E::METHOD.gain)?;
+            return Ok(fitted(&point, None));
+        }
+        let secant = Secant { problem: self, line: RefCell::default() };
+        let point = minimise(&secant, self.values(), E::METHOD.gain)?;
+        let residuals = self.residuals(&point)?;
+        let line = secant.line.into_inner().map(|line| line.through(&point, residuals));
+        Ok(fitted(&point, line.transpose()?))
     }
 
-    /// The point from which the search starts: the calibration's values, or the priors.
-    fn start(&self) -> Vec<f64> {
-        if E::METHOD.start == Start::Priors {
-            return vec![0.0; self.free.len()];
-        }
+    /// The point of the calibration's own values.
+    fn values(&self) -> Vec<f64> {
         let constants = self.calibration.constants.iter().filter(|(_, c)| c.spread > 0.0);
         constants.map(|(_, c)| (c.value / c.prior).ln() / c.spread).collect()
     }
@@ -190,17 +198,6 @@ impl<'a, E: Evidence> Fit<'a, E> {
         errors.map(|error| robust(error) * self.weights[row]).collect()
     }
 
-    /// The derivatives at the fit to all rows, for fits to parts of them that set out from there.
-    ///
-    /// # Errors
-    /// As [`Fit::run`].
-    pub(super) fn derivatives(&self, fitted: &Fitted<E::Facts>) -> Result<Option<Vec<Vec<f64>>>> {
-        if E::METHOD.start == Start::Priors {
-            return Ok(None);
-        }
-        self.jacobian(&fitted.point, &self.residuals(&fitted.point)?).map(Some)
-    }
-
     /// Fits to all rows but some.
     ///
     /// # Errors
@@ -209,23 +206,19 @@ impl<'a, E: Evidence> Fit<'a, E> {
         &self,
         held_out: &[usize],
         whole: &Fitted<E::Facts>,
-        derivatives: Option<&[Vec<f64>]>,
     ) -> Result<Calibration<E::Facts>> {
         let out: BTreeSet<usize> = held_out.iter().copied().collect();
         let places = 0..self.rows.len();
-        let kept: Vec<&E> =
-            places.clone().filter(|i| !out.contains(i)).map(|i| self.rows[i]).collect();
-        let fit = Fit::new(&kept, self.calibration)?;
-        let Some(derivatives) = derivatives else { return Ok(fit.run()?.calibration) };
+        let Some(line) = &whole.line else {
+            let kept: Vec<&E> = places.filter(|i| !out.contains(i)).map(|i| self.rows[i]).collect();
+            return Ok(Fit::new(&kept, self.calibration)?.run()?.calibration);
+        };
+        // Rows that repeat each other are of one family, so the weights of those kept stay.
         let of_rows =
             places.flat_map(|i| vec![!out.contains(&i); self.rows[i].figures()].into_iter());
         let keeps: Vec<bool> = of_rows.chain(self.free.iter().map(|_| true)).collect();
-        let column = |column: &Vec<f64>| -> Vec<f64> {
-            column.iter().zip(&keeps).filter(|(_, keep)| **keep).map(|(x, _)| *x).collect()
-        };
-        let near = Near { fit, jacobian: derivatives.iter().map(column).collect() };
-        let point = minimise(&near, whole.point.clone(), E::METHOD.gain)?;
-        Ok(near.fit.at(&point))
+        let part = line.part(&keeps);
+        Ok(self.at(&minimise(&part, part.origin.clone(), E::METHOD.gain)?))
     }
 }
 
@@ -263,18 +256,128 @@ impl<E: Evidence> Problem for Fit<'_, E> {
     }
 }
 
-/// A fit that takes its derivatives from another one nearby.
-struct Near<'a, E: Evidence> {
-    fit: Fit<'a, E>,
+/// A problem whose derivatives are computed at its first point alone.
+struct Secant<'a, P> {
+    problem: &'a P,
+    line: RefCell<Option<Line>>,
+}
+
+impl<P: Problem> Problem for Secant<'_, P> {
+    fn residuals(&self, point: &[f64]) -> Result<Vec<f64>> {
+        self.problem.residuals(point)
+    }
+
+    fn jacobian(&self, point: &[f64], residuals: &[f64]) -> Result<Vec<Vec<f64>>> {
+        let mut known = self.line.borrow_mut();
+        let line = match known.take() {
+            Some(line) => line.through(point, residuals.to_vec())?,
+            None => Line {
+                origin: point.to_vec(),
+                residuals: residuals.to_vec(),
+                jacobian: self.problem.jacobian(point, residuals)?,
+            },
+        };
+        Ok(known.insert(line).jacobian.clone())
+    }
+}
+
+/// Residuals as a linear function of the point.
+struct Line {
+    origin: Vec<f64>,
+    residuals: Vec<f64>,
     jacobian: Vec<Vec<f64>>,
 }
 
-impl<E: Evidence> Problem for Near<'_, E> {
+impl Line {
+    /// The line from another point, its slopes changed by as little as explains the residuals there
+    /// (Broyden 1965, Mathematics of Computation 19).
+    ///
+    /// # Errors
+    /// None: a line has residuals everywhere.
+    fn through(self, point: &[f64], residuals: Vec<f64>) -> Result<Self> {
+        let expected = self.residuals(point)?;
+        let step: Vec<f64> = point.iter().zip(&self.origin).map(|(to, from)| to - from).collect();
+        let length: f64 = step.iter().map(|s| s * s).sum();
+        let mut jacobian = self.jacobian;
+        if length > 0.0 {
+            for (column, s) in jacobian.iter_mut().zip(&step) {
+                let told = residuals.iter().zip(&expected);
+                for (slope, (is, expected)) in column.iter_mut().zip(told) {
+                    *slope += (is - expected) * s / length;
+                }
+            }
+        }
+        Ok(Self { origin: point.to_vec(), residuals, jacobian })
+    }
+
+    /// That of the residuals to keep.
+    fn part(&self, keeps: &[bool]) -> Self {
+        let kept = |all: &Vec<f64>| -> Vec<f64> {
+            all.iter().zip(keeps).filter(|(_, keep)| **keep).map(|(x, _)| *x).collect()
+        };
+        Self {
+            origin: self.origin.clone(),
+            residuals: kept(&self.residuals),
+            jacobian: self.jacobian.iter().map(kept).collect(),
+        }
+    }
+}
+
+impl Problem for Line {
     fn residuals(&self, point: &[f64]) -> Result<Vec<f64>> {
-        self.fit.residuals(point)
+        let mut residuals = self.residuals.clone();
+        for ((column, at), origin) in self.jacobian.iter().zip(point).zip(&self.origin) {
+            for (residual, slope) in residuals.iter_mut().zip(column) {
+                *residual += slope * (at - origin);
+            }
+        }
+        Ok(residuals)
     }
 
     fn jacobian(&self, _: &[f64], _: &[f64]) -> Result<Vec<Vec<f64>>> {
         Ok(self.jacobian.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// x² - 2, whose derivative is asked for once.
+    struct Root;
+
+    impl Problem for Root {
+        fn residuals(&self, point: &[f64]) -> Result<Vec<f64>> {
+            Ok(vec![point[0] * point[0] - 2.0])
+        }
+
+        fn jacobian(&self, point: &[f64], _: &[f64]) -> Result<Vec<Vec<f64>>> {
+            assert!((point[0] - 1.0).abs() < 1e-12, "{point:?}");
+            Ok(vec![vec![2.0]])
+        }
+    }
+
+    #[test]
+    fn derivatives_follow_from_the_steps_taken() {
+        let secant = Secant { problem: &Root, line: RefCell::default() };
+        let at = minimise(&secant, vec![1.0], 1e-9).expect("residuals");
+        assert!((at[0] - 2_f64.sqrt()).abs() < 1e-6, "{at:?}");
+    }
+
+    #[test]
+    fn a_part_of_the_rows_is_fitted_along_the_line() {
+        // Rows that ask for a point of 1, 2 and 6, and a prior at 0: the mean of what is kept.
+        let line = Line {
+            origin: vec![2.0],
+            residuals: vec![1.0, 0.0, -4.0, 2.0],
+            jacobian: vec![vec![1.0; 4]],
+        };
+        for (keeps, expected) in
+            [([true, true, true, true], 2.25), ([true, true, false, true], 1.0)]
+        {
+            let part = line.part(&keeps);
+            let at = minimise(&part, part.origin.clone(), 1e-9).expect("residuals");
+            assert!((at[0] - expected).abs() < 1e-3, "{at:?}");
+        }
     }
 }

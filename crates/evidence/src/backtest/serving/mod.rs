@@ -124,8 +124,7 @@ impl<'a> Reader<'a> {
         let device = Device::of(accelerator)?;
         let (engine, settings, maturity) = self.engine(row)?;
         let weights = weights(row, config)?;
-        // Whoever quantises a model for a benchmark quantises its cache.
-        let kv_bytes = if weights == Weights::Sixteen { 2.0 } else { 1.0 };
+        let kv_bytes = cache_bytes(weights, &device);
         let source = row.text("source").unwrap_or_default();
         let mut degrees = Degrees {
             tensor: count("tp")?,
@@ -135,6 +134,11 @@ impl<'a> Reader<'a> {
         let inferencex = source.contains("aiconfigurator");
         if inferencex {
             degrees = degrees.counted_once();
+        }
+        let load = load(row)?;
+        let overview = load == Load::Offline && source.contains("TensorRT-LLM");
+        if overview && served.experts > 0 && row.text("attention_dp").is_none() {
+            degrees = degrees.of_overview();
         }
         let apart = row.text("serving") == Some("disaggregated");
         let aggregated = || -> Result<Deployment> {
@@ -164,13 +168,12 @@ impl<'a> Reader<'a> {
                 let [clients, input, output] = [need("concurrency")?, need("isl")?, need("osl")?];
                 Ok(f64::from(clients) * f64::from(input) / f64::from(output))
             };
-            let load = lost.then(of_load).transpose()?;
-            let [prefill, decode] = pools(notes, weights, kv_bytes, devices, load)?;
+            let lost = lost.then(of_load).transpose()?;
+            let [prefill, decode] = pools(notes, weights, kv_bytes, devices, lost)?;
             (Some(prefill), decode)
         } else {
             (None, (aggregated()?, 1))
         };
-        let load = load(row)?;
         // InferenceX's lengths vary (random-range-ratio 0.8). Elsewhere they are fixed, and clients of
         // an engine that reads prompts first then stay in lockstep; those of others drift apart.
         let lockstep = settings.prefill_first && !(inferencex && row.text("date").is_some());
@@ -218,6 +221,17 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Bytes of a number in the cache. Whoever quantises a model for a benchmark quantises its cache, but
+/// for MXFP4 on devices that do not multiply 4 bits: such a checkpoint has no scales for a cache, and
+/// `TensorRT-LLM`'s overview and `InferenceX` ask for one in 8 bits on Blackwell only.
+fn cache_bytes(weights: Weights, device: &Device) -> f64 {
+    match weights {
+        Weights::Sixteen => 2.0,
+        Weights::Mx4 if device.peak4.is_none() => 2.0,
+        _ => 1.0,
+    }
+}
+
 /// The degrees of a run on one kind of replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Degrees {
@@ -227,6 +241,16 @@ struct Degrees {
 }
 
 impl Degrees {
+    /// The degrees of an offline run of a mixture in `TensorRT-LLM`'s performance overview of 1.0, whose
+    /// tables say TP: its section "Running the Benchmark" has such models run with `--ep` and
+    /// `enable_attention_dp`, and its next edition calls the same runs DEP.
+    fn of_overview(self) -> Self {
+        match self.tensor {
+            Some(devices) => Self { tensor: Some(1), data: devices, experts: devices },
+            None => self,
+        }
+    }
+
     /// The degrees of an `InferenceX` run as it ran. Its files say TP, EP and attention DP of the same
     /// devices (`tp: 8, ep: 8`); aiconfigurator's copy multiplies two of them where both are above 1, so
     /// that runs of one node stand there a second time as runs on 64 devices, their times alike.

@@ -14,8 +14,13 @@ use flopcast_core::serving::traffic::Lengths;
 
 use crate::backtest::score::Scored;
 
-/// Sequences in the batch at most where nothing else limits it (trtllm-bench's default).
+/// Sequences in the batch of an attention rank at most where nothing else limits it (trtllm-bench's
+/// default).
 const MOST_SEQUENCES: u32 = 2048;
+/// Requests of an offline run by the tokens of one, prompt and answer, at least: `TensorRT-LLM`'s
+/// performance overview (its section "Preparing a Dataset"). Runs of long answers end before their batch
+/// is ever full.
+const REQUESTS: [(u32, u32); 4] = [(20_000, 1000), (3000, 1500), (1000, 3000), (0, 30_000)];
 /// Requests per client of a closed run (`InferenceX`: ten times the concurrency).
 const ROUNDS: u32 = 10;
 /// The same of a batch that is held full, of which only the steady state is published.
@@ -272,8 +277,7 @@ impl Run {
             KvCapacity::of(&self.served, &self.device, deployment, &engine, length)
         };
         let time_of = |deployment: &Deployment| {
-            let time = Roofline::new(&self.served, &self.device, deployment, &constants);
-            if settings.in_turn { time.in_turn() } else { time }
+            settings.time(&self.served, &self.device, deployment, &constants)
         };
         let capacity = capacity_of(&self.deployment)?;
         let (sequences, requests) = match self.load {
@@ -285,8 +289,11 @@ impl Run {
             Load::Static(batch) => (batch, batch),
             Load::Held(batch) => (batch, batch.saturating_mul(HELD_ROUNDS)),
             Load::Offline => {
-                let fitting = capacity.sequences.min(f64::from(MOST_SEQUENCES)) as u32;
-                (MOST_SEQUENCES, (3 * fitting).max(1000))
+                let most = MOST_SEQUENCES.saturating_mul(self.deployment.data);
+                let fitting = capacity.sequences.min(f64::from(most)) as u32;
+                let sent = REQUESTS.iter().find(|(least, _)| length >= *least);
+                // More of them than steady state needs say nothing new.
+                (most, sent.map_or(0, |(_, requests)| *requests).min((3 * fitting).max(1000)))
             }
         };
         let prefill = match &self.prefill {
@@ -357,7 +364,7 @@ impl Run {
             class: 0,
         });
         let (report, wait) = if simulation.transfer.is_some() {
-            let placed = places(clients, self.replicas);
+            let placed = places(clients, self.replicas, self.lost);
             let report = in_flight(&simulation, placed, &arrivals.collect::<Vec<_>>());
             // By Little's law those without a place wait for as many times the stay of the others.
             let beyond = f64::from(clients) / f64::from(placed) - 1.0;
@@ -378,16 +385,24 @@ impl Run {
 }
 
 /// Clients / places of a disaggregated run at most: whoever publishes asks for a little more than its
-/// instances hold, so that no place is ever empty.
-const BEYOND: f64 = 1.2;
+/// instances hold, so that no place is ever empty; who asks for half more has set them up for that.
+const BEYOND: f64 = 1.4;
+/// The same where it is not known how many instances there were, nor so whether places are powers of two.
+const BEYOND_LOST: f64 = 1.2;
 
 /// Requests that instances decode at once, of those that `clients` ask for. An instance is set up for a
 /// power of two, the batch of its captured graph: of 615 clients 512 have a place, and a first token
 /// waits for a fifth of an answer, as measured (`InferenceX`, `TensorRT-LLM` on GB200).
-fn places(clients: u32, instances: u32) -> u32 {
+fn places(clients: u32, instances: u32, lost: bool) -> u32 {
     let instances = instances.clamp(1, clients.max(1));
     let whole = (1 << (clients / instances).max(1).ilog2()) * instances;
-    whole.max((f64::from(clients) / BEYOND).round() as u32).max(1)
+    if lost {
+        whole.max((f64::from(clients) / BEYOND_LOST).round() as u32)
+    } else if f64::from(clients) <= BEYOND * f64::from(whole) {
+        whole
+    } else {
+        clients
+    }
 }
 
 /// How far clients who start together drift apart in a round, whose answers differ by a fifth in length.
@@ -430,11 +445,14 @@ mod tests {
     use super::places;
 
     #[test]
-    fn clients_outnumber_places_of_a_power_of_two_by_a_fifth_at_most() {
-        for (clients, instances, placed) in
-            [(14, 4, 12), (615, 1, 513), (1024, 4, 1024), (3, 4, 3), (30, 4, 25), (0, 1, 1)]
-        {
-            assert_eq!(places(clients, instances), placed, "{clients} on {instances}");
+    fn clients_outnumber_places_of_a_power_of_two_by_less_than_half() {
+        let named = [(14, 4, 14), (615, 1, 512), (3, 4, 3), (30, 5, 30), (55, 5, 40), (0, 1, 1)];
+        let lost = [(14, 4, 12), (615, 1, 513), (1024, 4, 1024), (3, 4, 3), (30, 4, 25)];
+        for (rows, is_lost) in [(&named[..], false), (&lost[..], true)] {
+            for &(clients, instances, placed) in rows {
+                let found = places(clients, instances, is_lost);
+                assert_eq!(found, placed, "{clients} on {instances}");
+            }
         }
     }
 }
