@@ -66,7 +66,7 @@ pub(super) fn first_month(training: Option<&TrainingForecast>) -> u32 {
 }
 
 /// The rows of money of a service, year by year, from `first_month` on. Rent goes by the fleet's
-/// device-hours, owned hardware by the devices that are there all year. What the run lends comes
+/// device-hours, owned hardware by the devices that are there. What the run lends comes
 /// first, at the price of its own rent.
 pub(super) fn of_service(
     service: &Service,
@@ -90,10 +90,8 @@ pub(super) fn of_service(
         let service = service.in_year(year.year);
         if let Some(owned) = &service.owned {
             let facility = &year.footprint.facility;
-            // A fleet of one's own is there all year, also where it follows its load.
-            let held = &year.devices * &year.length;
-            let idle = year.scaling.as_ref().map(|_| &held - &year.fleet_time);
-            owned.enter(&mut ledger, (stage, period), (&year.fleet_time, idle), facility);
+            let time = (&year.fleet_time, year.unused.clone());
+            owned.enter(&mut ledger, (stage, period), time, facility);
         }
         if let Some(costs) = &service.costs {
             enter_unpriced(&mut ledger, stage, period);
