@@ -185,6 +185,26 @@ fn a_reservation_keeps_its_price() {
     check("on-demand", 3, &[1.0, 0.9, 0.81]);
 }
 
+/// What is committed as a fleet grows has the price of its own year; a year pays the terms that run.
+#[test]
+fn each_reservation_has_the_price_of_its_year() {
+    const FILE: &str = "tests/data/ledger/reserved-price-change.yaml";
+    let value = asked(Way::Estimate, FILE, &["inference.traffic.growth=60 %/year"]);
+    let rows = value["ledger"].as_array().expect("a ledger").iter();
+    let rent = rows.filter(|row| row["resource"] == "compute");
+    let rent: Vec<_> =
+        rent.map(|row| ["quantity", "unit_price_usd"].map(|key| number(row, key))).collect();
+    let [[first, today], ..] = rent[..] else { panic!("three years") };
+    let (mut had, mut paid, mut price) = (first, first * today, today);
+    for [hours, each] in &rent[1..] {
+        price *= 0.9;
+        paid += (hours - had) * price;
+        assert!(*hours > had, "the fleet grows");
+        had = *hours;
+        close("a year's rent", hours * each, paid, 1e-9);
+    }
+}
+
 /// The cash of the run, from the first of January 2027.
 fn cash(rest: &str) -> (Report, CashFlow) {
     let report = report(&resolved(&run(rest)).expect("a scenario")).expect("a forecast");

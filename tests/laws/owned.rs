@@ -144,7 +144,7 @@ fn contradictions_are_refused() {
         ("placement.owned.price_change=-100 %/year", "less than 100 %"),
         ("placement.owned.utilisation=0 %", "never used"),
         ("placement.owned.server=0.5", "at least as much as its chips"),
-        ("placement.owned.amortisation=0 years", "above zero"),
+        ("placement.owned.amortisation=0 years", "a month at least"),
         ("placement.owned.instead_of={region: us-east-1}", "names its provider or its price"),
         ("placement.owned.instead_of={provider: aws}", "no on-demand price"),
         ("placement.owned.chips=3", "unknown key `chips`"),
@@ -228,7 +228,8 @@ proptest! {
             owned.instead_of = Ok(Alternative { price: rent, committed: true });
             let (time, energy) = (traced("1 device-h"), Figure::Known(traced("1 kWh")));
             let discount = given("discount", discount).trace();
-            owned.rent_or_buy(&time, &energy, &discount).unwrap()
+            let used = owned.utilisation.trace();
+            owned.rent_or_buy((&time, &used), &energy, &discount).unwrap()
         };
         let compared = at(price, rent);
         let running = compared.running.value().stored();
@@ -268,15 +269,21 @@ fn dimensions_of_the_rates() {
     close("amortisation", written_off(&owned, 1), 30_000.0 * 1.64 / 0.81 * 0.9 / 4.0, 1e-12);
 }
 
+/// The amounts of the rows that `meant` accepts, added up.
+fn sum(rows: &Value, meant: impl Fn(&Value) -> bool) -> f64 {
+    let rows = rows.as_array().expect("rows").iter().filter(|row| meant(row));
+    rows.map(|row| row["amount_usd"].as_f64().expect("an amount")).sum()
+}
+
+fn capex(rows: &Value) -> f64 {
+    sum(rows, |row| row["kind"] == "capex")
+}
+
 /// A service holds its devices all year: what the ledger charges over the life of the hardware is
 /// what was paid for it, at any utilisation, also where the fleet follows its load.
 #[test]
 fn a_service_pays_its_hardware_once() {
     const OWNED: &str = "tests/data/ledger/owned-utilisation.yaml";
-    let sum = |rows: &Value| {
-        let rows = rows.as_array().expect("rows").iter().filter(|row| row["kind"] == "capex");
-        rows.map(|row| row["amount_usd"].as_f64().expect("an amount")).sum::<f64>()
-    };
     for set in [
         "inference.placement.owned.utilisation=50 %",
         "inference.placement.owned.utilisation=100 %",
@@ -284,7 +291,136 @@ fn a_service_pays_its_hardware_once() {
     ] {
         let value = asked(Way::Estimate, OWNED, &[set]);
         let devices = value["inference"]["fleet"]["devices"].as_f64().expect("devices");
-        close(set, sum(&value["ledger"]), 50_000.0 * devices, 1e-9);
-        close(set, sum(&value["ledger"]), sum(&value["purchases"]), 1e-9);
+        close(set, capex(&value["ledger"]), 50_000.0 * devices, 1e-9);
+        close(set, capex(&value["ledger"]), capex(&value["purchases"]), 1e-9);
     }
+}
+
+/// A service on devices of 30,000 USD each.
+const SERVICE: &str = "tests/data/ledger/owned-service.yaml";
+
+/// A way of owning: what changes of the file, the service life, the month from which the last fleet
+/// buys, the book value of a device by the moment of its purchase and its age in years, and what
+/// is received for devices that go.
+struct Kept {
+    sets: &'static [&'static str],
+    life: f64,
+    from: f64,
+    left: fn(f64, f64) -> f64,
+    sold: f64,
+}
+
+/// What was paid is what the ledger wrote off and what is left, whether hardware outlives the
+/// horizon, is bought again, falls in price, is sold, or has no more use.
+#[test]
+fn purchases_are_what_is_written_off_and_what_is_left() {
+    let cases = [
+        Kept {
+            sets: &["finance.horizon=6 years"],
+            life: 3.0,
+            from: 0.0,
+            left: |_, _| 0.0,
+            sold: 0.0,
+        },
+        Kept {
+            sets: &[
+                "placement.owned.price_change=-30 %/year",
+                "inference.traffic.growth=40 %/year",
+            ],
+            life: 3.0,
+            from: 0.0,
+            left: |since, age| 0.7_f64.powf(since + age),
+            sold: 0.0,
+        },
+        Kept {
+            sets: &[
+                "finance.horizon=4 years",
+                "placement.owned.amortisation=4 years",
+                "inference.traffic.growth=40 %/year",
+                "inference.refresh={year: 3, hardware: {accelerator: b200-sxm}}",
+            ],
+            life: 4.0,
+            from: 24.0,
+            left: |_, age| 1.0 - age / 4.0,
+            // 11 devices half written off and 4 more by a quarter.
+            sold: 30_000.0 * (11.0 * 0.5 + 4.0 * 0.75),
+        },
+        Kept {
+            sets: &["placement.owned.amortisation=2 years", "placement.owned.residual=10 %"],
+            life: 2.0,
+            from: 0.0,
+            left: |_, age| 1.0 - 0.9 * age / 2.0,
+            sold: 30_000.0 * 11.0 * 0.1,
+        },
+        Kept {
+            sets: &["inference.traffic.growth=-40 %/year"],
+            life: 3.0,
+            from: 0.0,
+            left: |_, _| 0.0,
+            sold: 0.0,
+        },
+        Kept {
+            sets: &[
+                "placement.owned.amortisation=18 months",
+                "inference.traffic.growth=-40 %/year",
+            ],
+            life: 1.5,
+            from: 0.0,
+            left: |_, _| 0.0,
+            sold: 0.0,
+        },
+    ];
+    for Kept { sets, life, from, left, sold } in cases {
+        let value = asked(Way::Estimate, SERVICE, sets);
+        let horizon = number(&value, "tco.horizon_years");
+        let bought = value["purchases"].as_array().expect("purchases").iter();
+        let of_chips = bought.filter(|row| row["detail"] == "chips");
+        let remains = of_chips.map(|row| {
+            let month = row["month"].as_f64().expect("a month");
+            let age = horizon - month / 12.0;
+            let devices = row["quantity"].as_f64().expect("devices");
+            let kept = month >= from && age < life;
+            if kept { 30_000.0 * devices * left(month / 12.0, age) } else { 0.0 }
+        });
+        let name = sets.join(", ");
+        let expected = capex(&value["ledger"]) + remains.sum::<f64>();
+        close(&name, capex(&value["purchases"]), expected, 1e-9);
+        let received = sum(&value["purchases"], |row| row["detail"] == "sold at book value");
+        assert!((received + sold).abs() < 1e-6 * 30_000.0, "{name}: {received}");
+    }
+}
+
+/// A fleet that is scaled down was made all the same.
+#[test]
+fn devices_that_are_scaled_down_were_made() {
+    let path = "inference.per_query.co2e_g.embodied";
+    let fixed = number(&asked(Way::Estimate, SERVICE, &[]), path);
+    let scaled = asked(Way::Estimate, SERVICE, &["inference.autoscaling.start_up=5 min"]);
+    close("embodied", number(&scaled, path), fixed, 1e-9);
+}
+
+/// A run that outlasts its hardware buys it again.
+#[test]
+fn a_long_run_buys_again() {
+    let set = [
+        "placement={provider: owned, region: US-OH, owned: {amortisation: 1 month}}",
+        "training.hardware.accelerator=h100",
+    ];
+    let value = asked(Way::Estimate, FILE, &set);
+    let months = number(&value, "training.wall_clock_days") / (365.25 / 12.0);
+    let rows = value["purchases"].as_array().expect("purchases").iter();
+    let bought = rows.filter(|row| row["detail"] == "chips").count();
+    assert!(bought > 1 && bought as f64 == months.ceil(), "{bought} in {months} months");
+}
+
+/// A fixed fleet is rented for every hour of the year, whatever the utilisation of what is owned.
+#[test]
+fn a_service_rents_all_the_year() {
+    let rent = |sets: &[&str]| {
+        let value = asked(Way::Estimate, SERVICE, sets);
+        number(&value, "rent_or_buy.inference.rent_usd_per_device_h")
+    };
+    let all = rent(&[]);
+    close("utilisation", rent(&["placement.owned.utilisation=40 %"]), all, 1e-12);
+    assert!(rent(&["inference.autoscaling.start_up=5 min"]) < 0.9 * all);
 }

@@ -635,7 +635,7 @@ pub struct Finance {
     pub horizon: Option<Given<Time>>,
     /// Nominal discount rate per year, with payments at the end of a year; 8 %.
     pub discount_rate: Option<Given<f64, Discounting>>,
-    /// Change of the price of serving per year, which may be negative; 0 %/year.
+    /// Change of the rents of serving per year, which may be negative; 0 %/year.
     pub price_change: Option<Given<YearlyRate>>,
     /// The first month of the fiscal year, 1 to 12; 1. Cash is added up by it.
     pub fiscal_year: Option<Located<u32>>,

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::bound::LowerBound;
 use super::tokens::PerToken;
-use super::{AgainstApi, Observed, Ownership, TrainingForecast, lending, money};
+use super::{AgainstApi, Observed, Ownership, TrainingForecast, lending, money, owned};
 use crate::diagnostic::{Error, Result};
 use crate::estimate::plan::{Finance, Refresh, Service, TrainingPlan};
 use crate::ledger::energy::{Load, Phase, When};
@@ -145,9 +145,11 @@ pub struct Year {
     /// Device-hours of the fleet: devices x one year, or the part of it that a fleet which follows
     /// its load pays for.
     pub fleet_time: Traced<DeviceTime>,
+    /// Device-hours of a fleet of one's own beyond those: it is scaled down, or was larger once.
+    pub unused: Option<Traced<DeviceTime>>,
     /// The instances that hold the devices, where instances are sold.
     pub packing: Option<Packing>,
-    /// Energy, carbon and water of the fleet, all year.
+    /// Energy, carbon and water of the fleet, all year; embodied carbon that of unused devices, too.
     pub footprint: Footprint,
 }
 
@@ -269,7 +271,7 @@ pub(super) fn serve(
     let refresh = HardwareRefresh::of(service, (closed, &limits), finance)?;
     // A job ends.
     let horizon = if service.within.is_some() { 1 } else { finance.years };
-    let years: Vec<Year> = (1..=horizon)
+    let mut years: Vec<Year> = (1..=horizon)
         .map(|year| {
             let period = Period::of_months(first_month + 12 * (year - 1), 12);
             let when = When { stage: Stage::Serving(year), period };
@@ -279,6 +281,7 @@ pub(super) fn serve(
             one_year(service.in_year(year), of, year, when)
         })
         .collect::<Result<_>>()?;
+    owned::hold(service, &mut years);
     let first = years.first().ok_or_else(|| Error::input("finance.horizon is below one year"))?;
     let latency = latency(first);
 
@@ -412,6 +415,7 @@ fn one_year(
         length,
         job,
         fleet_time,
+        unused: None,
         packing,
         footprint,
     })

@@ -11,7 +11,7 @@ use crate::ledger::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
 use crate::ledger::overhead::Span;
 use crate::ledger::packing::Packing;
 use crate::ledger::plan::Rent;
-use crate::ledger::rent::{Lent, Term};
+use crate::ledger::rent::{Lent, RentedYear, Term};
 use crate::ledger::years;
 use crate::provenance::{Input, Traced, Unknown, Value};
 use crate::quantity::{DataPerRequest, Devices, Energy, Measure, Money, Time};
@@ -31,7 +31,7 @@ pub(super) fn of_training(
     let length = run.wall_clock.as_ref().map_or(Time::from_stored(0.0), Traced::value);
     let stage = Stage::Training;
     let start = waiting(plan).known().map_or(Time::from_stored(0.0), Traced::value);
-    let term = Term { stage, period: Period { start, length }, changes: &[], year: 0 };
+    let term = Term { stage, period: Period { start, length }, changes: &[] };
     if let Some(rent) = &plan.rent {
         let paid = rent.paid_time(&run.device_time, packing);
         let held = packing.map(|packing| &packing.paid).or(devices);
@@ -66,7 +66,7 @@ pub(super) fn first_month(training: Option<&TrainingForecast>) -> u32 {
 }
 
 /// The rows of money of a service, year by year, from `first_month` on. Rent goes by the fleet's
-/// device-hours, owned hardware by the devices that are there all year. What the run lends comes
+/// device-hours, owned hardware by the devices that are there. What the run lends comes
 /// first, at the price of its own rent.
 pub(super) fn of_service(
     service: &Service,
@@ -90,10 +90,8 @@ pub(super) fn of_service(
         let service = service.in_year(year.year);
         if let Some(owned) = &service.owned {
             let facility = &year.footprint.facility;
-            // A fleet of one's own is there all year, also where it follows its load.
-            let held = &year.devices * &year.length;
-            let idle = year.scaling.as_ref().map(|_| &held - &year.fleet_time);
-            owned.enter(&mut ledger, (stage, period), (&year.fleet_time, idle), facility);
+            let time = (&year.fleet_time, year.unused.clone());
+            owned.enter(&mut ledger, (stage, period), time, facility);
         }
         if let Some(costs) = &service.costs {
             enter_unpriced(&mut ledger, stage, period);
@@ -126,25 +124,29 @@ fn enter_rent(
     (lender, lent): (Option<&Rent>, &[Lent]),
 ) {
     let change = finance.price_change.trace();
-    let changes: Vec<_> = years.iter().map(|year| years::growth(&change, year.year)).collect();
-    let mut needed = Vec::with_capacity(years.len());
+    let mut paid = Vec::with_capacity(years.len());
+    let mut rented = Vec::with_capacity(years.len());
     for (index, year) in years.iter().enumerate() {
-        let stage = Stage::Serving(year.year);
-        let term = Term { stage, period: period(year), changes: &changes, year: index };
-        let mut paid = rent.paid_time(&year.fleet_time, year.packing.as_ref());
+        let mut time = rent.paid_time(&year.fleet_time, year.packing.as_ref());
         let held = year.packing.as_ref().map_or(&year.devices, |packing| &packing.paid);
-        let mut held = held.clone();
+        let mut needed = held.clone();
         for used in lent.iter().filter_map(|lent| lent.years.get(index)) {
-            paid = (paid - used).or_nothing();
-            held = (held - used / &year.length).or_nothing();
+            time = (time - used).or_nothing();
+            needed = (needed - used / &year.length).or_nothing();
         }
-        rent.enter(ledger, term, &paid);
-        if let Some(lender) = lender {
-            lender.enter_lent(ledger, Term { changes: &[], year: 0, ..term }, lent, index);
-        }
-        needed.push((term, held));
+        paid.push(time);
+        let (stage, change) = (Stage::Serving(year.year), years::growth(&change, year.year));
+        rented.push(RentedYear { stage, period: period(year), needed, change });
     }
-    rent.enter_unused_years(ledger, &needed);
+    let committed = rent.commit(&rented);
+    for (index, (year, paid)) in rented.iter().zip(&paid).enumerate() {
+        let (stage, period) = (year.stage, year.period);
+        rent.enter(ledger, Term { stage, period, changes: &committed.changes[index] }, paid);
+        if let Some(lender) = lender {
+            lender.enter_lent(ledger, Term { stage, period, changes: &[] }, lent, index);
+        }
+    }
+    rent.enter_unused_years(ledger, &rented, &committed);
 }
 
 /// Enters an unknown row of rent where nothing says what devices cost, because other costs alone

@@ -236,7 +236,7 @@ pub struct Finance {
     pub years: u32,
     /// Discount rate per year, nominal; payments of a year are discounted from its end.
     pub discount_rate: Input<f64>,
-    /// Change of the price of serving per year.
+    /// Change of the rents of serving per year.
     pub price_change: Input<YearlyRate>,
     /// The currency of reports, where it is not USD.
     pub currency: Option<Currency>,

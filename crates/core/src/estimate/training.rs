@@ -102,7 +102,7 @@ pub(super) fn forecast(
     let money = money::of_training(plan, &run, trains, packed, facility, &[]);
     let ownership = plan.owned.as_ref().map(|owned| {
         let used = (&run.device_time, facility);
-        Ownership::of_run(owned, held.as_ref(), used, discount)
+        Ownership::of_run(owned, held.as_ref().map(|devices| (devices, length)), used, discount)
     });
     let (cost, [peak_flops_per_usd, achieved_flops_per_usd]) = priced(plan, &run, &money);
     let after = |days: f64| {

@@ -269,7 +269,11 @@ impl Contracts {
 impl Embodied {
     /// The low, mid and high shares of `time`: (device + server / devices of a server) x time /
     /// (service life x utilisation). They are absent where no time is paid for.
-    fn shares(&self, time: Option<&Traced<DeviceTime>>, path: Arguments<'_>) -> [EmbodiedShare; 3] {
+    pub(crate) fn shares(
+        &self,
+        time: Option<&Traced<DeviceTime>>,
+        path: Arguments<'_>,
+    ) -> [EmbodiedShare; 3] {
         let together = self.together.trace();
         let in_use = &self.lifetime.trace() * &self.utilisation.trace();
         let time: Value<DeviceTime> = time.into();

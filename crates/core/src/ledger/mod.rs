@@ -9,6 +9,7 @@
 //! | module | question |
 //! |---|---|
 //! | [`packing`] | How many whole instances hold the devices? |
+//! | [`cohorts`] | What does a fleet take on as it grows and ages, and what stands by? |
 //! | [`rent`] | What does a provider charge, tariff by tariff, commitments included? |
 //! | [`owned`] | What does device-time on hardware of one's own pay? |
 //! | [`overhead`] | What do storage, egress and staff add? |
@@ -22,6 +23,7 @@
 //! scenario's file.
 
 pub mod api;
+pub mod cohorts;
 pub mod energy;
 pub mod footprint;
 pub mod line;

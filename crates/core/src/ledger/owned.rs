@@ -10,11 +10,13 @@
 //! Time without work is paid as well, in rows of its own, since hardware that waits loses value all
 //! the same; its rows are time with work x (1 / utilisation - 1).
 
+use super::cohorts::ROUNDING;
 use super::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
 use super::years;
 use crate::catalog::PurchasePrice;
 use crate::ledger::plan::{Amortisation, Owned, trace};
 use crate::provenance::{Traced, Unknown, Value};
+use crate::quantity::system::time;
 use crate::quantity::{DevicePrice, DeviceTime, Devices, Energy, Money, Time, YearlyRate};
 
 /// The price of one device with its share of server and interconnect on the first day of use.
@@ -29,6 +31,9 @@ pub struct Capex {
 /// The parts of a cluster: the accelerators, what else is in their servers, and what connects the
 /// servers.
 pub const PARTS: [&str; 3] = ["chips", "servers", "interconnect"];
+
+/// The detail of what is received for hardware that goes.
+pub const SOLD: &str = "sold at book value";
 
 /// The factor (1 + change)^(time / 1 year) of a value that changes by a rate per year.
 fn grown(change: &Traced<YearlyRate>, time: &Traced<Time>) -> Traced<f64> {
@@ -92,6 +97,11 @@ impl Owned {
         }
     }
 
+    /// The service life in years, a month at least: a range may reach below what is asked for.
+    pub fn years(&self) -> f64 {
+        self.life.value.get::<time::year>().max(1.0 / 12.0)
+    }
+
     /// Rent of the contracted power of a device in USD/device-h: power of a device x USD/kW-month.
     pub fn colocation_rate(&self) -> Value<DevicePrice> {
         (&self.colocation.trace() * &trace(&self.power)).named("colocation of a device")
@@ -153,22 +163,78 @@ impl Owned {
         }
     }
 
-    /// Enters the payment for `devices` at the start of `period`, part by part: devices x
-    /// USD/device. The cash flow has it in place of the amortisation.
+    /// The part of the price that is left after so many years of use: the residual value from the
+    /// end of the service life on, until then 1 - (1 - residual) x age / life, or (1 + change)^age.
+    fn left(&self, age: f64) -> Traced<f64> {
+        if age + ROUNDING >= self.years() {
+            return self.residual();
+        }
+        let used = Traced::constant(years::long(age));
+        let left = match &self.amortisation {
+            Amortisation::StraightLine { residual } => {
+                1.0 - (1.0 - residual.trace().number()) * (&used / &self.life.trace()).number()
+            }
+            Amortisation::Value { change, .. } => grown(&change.trace(), &used),
+        };
+        left.named("book value / price")
+    }
+
+    /// The price of the moment / that of the first day, where it changes; `years` are those between.
+    fn price_then(&self, years: f64) -> Option<Traced<f64>> {
+        match &self.amortisation {
+            Amortisation::Value { change, .. } if years > 0.0 => {
+                let growth = grown(&change.trace(), &Traced::constant(years::long(years)));
+                Some(growth.named("price then / on the first day"))
+            }
+            Amortisation::Value { .. } | Amortisation::StraightLine { .. } => None,
+        }
+    }
+
+    /// Enters the payment for `devices` that are bought `years` after the first day, part by part:
+    /// devices x USD/device. The cash flow has it in place of the amortisation.
     pub fn purchase(
         &self,
         money: &mut Ledger<Money>,
         (stage, period): (Stage, Period),
         devices: &Traced<Devices>,
+        years: f64,
     ) {
         let capex = self.capex();
+        let then = self.price_then(years);
         for (index, detail) in PARTS.into_iter().enumerate() {
-            let price = capex.as_ref().map(|it| it.parts[index].clone()).map_err(Clone::clone);
+            let price = capex.as_ref().map_err(Clone::clone).map(|it| {
+                let part = it.parts[index].clone();
+                then.iter().fold(part, |price, then| price * then)
+            });
             let (devices, price): (_, Value<PurchasePrice>) =
                 (Value::Known(devices.clone()), price.into());
             let (resource, kind) = (Resource::Hardware, Kind::Capex);
             let entry = Entry { stage, resource, detail, kind, period };
             money.enter(Line::new(entry, &devices, &price));
         }
+    }
+    /// Enters what `devices` that were bought `years` after the first day are sold for at that age:
+    /// devices x -(price then x part left). There is no row where nothing is left.
+    pub fn sale(
+        &self,
+        money: &mut Ledger<Money>,
+        (stage, period): (Stage, Period),
+        devices: &Traced<Devices>,
+        (years, age): (f64, f64),
+    ) {
+        let left = self.left(age);
+        if left.value() <= 0.0 {
+            return;
+        }
+        let price = self.capex().map(|capex| {
+            let then = self.price_then(years);
+            let price = then.iter().fold(capex.total, |price, then| price * then);
+            (-(price * left)).named("book value of a device, received")
+        });
+        let (devices, price): (_, Value<PurchasePrice>) =
+            (Value::Known(devices.clone()), price.into());
+        let (resource, kind) = (Resource::Hardware, Kind::Capex);
+        let entry = Entry { stage, resource, detail: SOLD, kind, period };
+        money.enter(Line::new(entry, &devices, &price));
     }
 }

@@ -13,8 +13,10 @@
 use std::fmt::Display;
 use std::ops::Mul;
 
+use super::cohorts::{Cohort, Cohorts, ROUNDING};
 use super::line::{Entry, Kind, Ledger, Line, Period, Resource, Stage};
 use super::packing::{Group, Packing};
+use super::years;
 use crate::ledger::plan::{Includes, Length, Price, Rent, Tariff, Terms};
 use crate::provenance::{Input, Traced, Value};
 use crate::quantity::system::time;
@@ -31,10 +33,30 @@ pub struct Term<'a> {
     pub stage: Stage,
     /// The time over which the rent falls due.
     pub period: Period,
-    /// Price then / price today by year, from the first of the fleet; empty where prices stand.
+    /// Price then / price today, tariff by tariff; empty where prices stand.
     pub changes: &'a [Traced<Ratio>],
-    /// The row's year among `changes`, from 0.
-    pub year: usize,
+}
+
+/// A year of a rented fleet.
+#[derive(Clone, Debug)]
+pub struct RentedYear {
+    /// The stage that pays.
+    pub stage: Stage,
+    /// Its months.
+    pub period: Period,
+    /// The devices paid for.
+    pub needed: Traced<Devices>,
+    /// Price of the year / price today.
+    pub change: Traced<Ratio>,
+}
+
+/// The terms that a fleet takes on over its years, tariff by tariff, and what its years pay by them.
+#[derive(Debug)]
+pub struct Committed {
+    /// The cohorts of the tariffs that are sold for terms of years, in the order of the tariffs.
+    cohorts: Vec<Option<Cohorts>>,
+    /// Price then / price today, year by year and tariff by tariff.
+    pub changes: Vec<Vec<Traced<Ratio>>>,
 }
 
 /// Device-time of a run's reservation that the service of the same scenario uses after it.
@@ -67,13 +89,14 @@ impl Rent {
     /// Enters the rent of `paid` device-hours, tariff by tariff, and that of hosts that are billed
     /// apart.
     pub fn enter(&self, ledger: &mut Ledger<Money>, term: Term<'_>, paid: &Traced<DeviceTime>) {
-        for tariff in &self.tariffs {
+        for (index, tariff) in self.tariffs.iter().enumerate() {
             if let Some(why) = tariff.too_long(term.period.length) {
                 ledger.enter(Line::unknown(term.entry(Resource::Compute, tariff), why));
                 continue;
             }
+            let change = term.changes.get(index);
             let time = tariff.part(paid);
-            self.charge(ledger, term, tariff, Resource::Compute, &time);
+            self.charge(ledger, (term, change), tariff, Resource::Compute, &time);
         }
     }
 
@@ -88,7 +111,7 @@ impl Rent {
         for (tariff, ..) in self.reservations() {
             let of = lent.iter().find(|lent| lent.plan == tariff.terms.name());
             if let Some(time) = of.and_then(|lent| lent.years.get(year)) {
-                self.charge(ledger, term, tariff, Resource::LentCommitment, time);
+                self.charge(ledger, (term, None), tariff, Resource::LentCommitment, time);
             }
         }
     }
@@ -127,54 +150,56 @@ impl Rent {
                 unused = (unused - used).or_nothing();
             }
             let unused = (unused * charged.trace()).named("device-hours unused");
-            self.charge(ledger, term, tariff, Resource::UnusedCommitment, &unused);
+            self.charge(ledger, (term, None), tariff, Resource::UnusedCommitment, &unused);
         }
     }
 
-    /// Enters what a service leaves unused of its commitments, year by year.
-    ///
-    /// `needed` are the devices paid for in each year. What a year needs beyond the terms that
-    /// still run is committed at its start, for the whole term. Unused is what runs in a year
-    /// without being needed, and what runs on after the last year of the horizon; both are entered
-    /// at the price of the year in which the term began.
+    /// The terms that a fleet takes on, and the prices that its years pay: a reservation that of
+    /// the year in which its term began, any other that of the year. What a year needs beyond the
+    /// terms that still run is committed at its start, for the whole term.
+    pub fn commit(&self, years: &[RentedYear]) -> Committed {
+        let cohorts: Vec<_> = self.tariffs.iter().map(|it| it.cohorts(years)).collect();
+        let change = |year: usize, cohorts: &Option<Cohorts>| {
+            cohorts.as_ref().map_or_else(|| years[year].change.clone(), |it| began(it, years, year))
+        };
+        let of_year = |year| cohorts.iter().map(|it| change(year, it)).collect();
+        Committed { changes: (0..years.len()).map(of_year).collect(), cohorts }
+    }
+
+    /// Enters what a service leaves unused of its commitments, year by year: what runs in a year
+    /// without being needed, at the price of that year's terms, and what runs on after the last
+    /// year of the horizon, at the price of the year in which the term began.
     pub fn enter_unused_years(
         &self,
         ledger: &mut Ledger<Money>,
-        needed: &[(Term<'_>, Traced<Devices>)],
+        years: &[RentedYear],
+        committed: &Committed,
     ) {
-        let of_years = |(tariff, length, charged)| Some((tariff, Length::years(length)?, charged));
-        for (tariff, years, charged) in self.reservations().filter_map(of_years) {
-            let years = years as usize;
-            let charged = charged.trace();
-            let mut enter = |term: Term<'_>, idle: &Traced<Devices>, for_years: usize| {
-                if idle.value().stored() > 0.0 && for_years > 0 {
-                    let time = &(idle * &years_long(for_years)) * &charged;
-                    let time = time.named("device-hours unused");
-                    self.charge(ledger, term, tariff, Resource::UnusedCommitment, &time);
-                }
+        let Some(last) = years.last() else { return };
+        let end = last.period.start + last.period.length;
+        for (index, (tariff, cohorts)) in self.tariffs.iter().zip(&committed.cohorts).enumerate() {
+            let (Terms::Reserved { charged, .. }, Some(cohorts)) = (&tariff.terms, cohorts) else {
+                continue;
             };
-            let mut bought: Vec<Traced<Devices>> = Vec::with_capacity(needed.len());
-            for (term, devices) in needed {
-                let need = tariff.part(devices);
-                let still = bought.iter().rev().take(years - 1).cloned();
-                let (new, idle) = match still.reduce(|sum, devices| &sum + &devices) {
-                    None => (need, None),
-                    Some(runs) => {
-                        ((&need - &runs).or_nothing(), Some((&runs - &need).or_nothing()))
-                    }
-                };
-                if let Some(idle) = idle {
-                    enter(*term, &idle, 1);
+            let charged = charged.trace();
+            let mut enter = |(stage, period), change, idle: &Traced<DeviceTime>| {
+                let time = (idle * &charged).named("device-hours unused");
+                let term = (Term { stage, period, changes: &[] }, Some(change));
+                self.charge(ledger, term, tariff, Resource::UnusedCommitment, &time);
+            };
+            for (at, year) in years.iter().enumerate() {
+                if let Some(idle) = cohorts.idle(at as f64, at as f64 + 1.0) {
+                    enter((year.stage, year.period), &committed.changes[at][index], &idle);
                 }
-                bought.push(new.named("devices newly committed"));
             }
-            let Some((last, _)) = needed.last() else { continue };
-            let end = last.period.start + last.period.length;
-            for (index, devices) in bought.iter().enumerate() {
-                let left = (index + years).saturating_sub(needed.len());
-                let length = Time::new::<time::year>(1.0) * left as f64;
-                let term = Term { period: Period { start: end, length }, year: index, ..*last };
-                enter(term, devices, left);
+            for cohort in &cohorts.taken {
+                let over = cohort.until - years.len() as f64;
+                if over > ROUNDING {
+                    let period = Period { start: end, length: years::long(over) };
+                    let left = Cohort { from: years.len() as f64, ..cohort.clone() };
+                    let began = &years[cohort.from as usize].change;
+                    enter((last.stage, period), began, &left.device_time());
+                }
             }
         }
     }
@@ -184,13 +209,13 @@ impl Rent {
     fn charge(
         &self,
         ledger: &mut Ledger<Money>,
-        term: Term<'_>,
+        (term, change): (Term<'_>, Option<&Traced<Ratio>>),
         tariff: &Tariff,
         resource: Resource,
         time: &Traced<DeviceTime>,
     ) {
-        let change = term.changes.get(tariff.priced_in(term.year)).cloned();
-        let factors = [self.discount.as_ref().map(|cut| (1.0 - cut.trace()).retype()), change];
+        let cut = self.discount.as_ref().map(|cut| (1.0 - cut.trace()).retype());
+        let factors = [cut, change.cloned()];
         ledger.enter(tariff.price.line(term.entry(resource, tariff), time, &factors));
         if let Includes::NoHost(host) = &tariff.includes {
             let resource = match resource {
@@ -215,7 +240,7 @@ impl Length {
     /// The time of one term, or of one step of a block for a run of that length.
     fn of_term(&self, run: Time) -> Traced<Time> {
         match self {
-            Self::Years(years) => years_long(*years as usize),
+            Self::Years(years) => Traced::constant(years::long(f64::from(*years))),
             Self::Blocks { step, long } => match long {
                 Some(long) if run > long.above.value => long.step.trace(),
                 _ => step.trace(),
@@ -224,25 +249,33 @@ impl Length {
     }
 }
 
-/// A time of whole years.
-fn years_long(years: usize) -> Traced<Time> {
-    Traced::constant(Time::new::<time::year>(1.0) * years as f64)
+/// Price then / price today of the terms that run in a year: the mean over its cohorts, each at the
+/// price of the year in which it began.
+fn began(cohorts: &Cohorts, years: &[RentedYear], year: usize) -> Traced<Ratio> {
+    let change = |cohort: &Cohort| &years[cohort.from as usize].change;
+    let running: Vec<_> = cohorts.at(year as f64).collect();
+    match &running[..] {
+        [] => years[year].change.clone(),
+        [one] => change(one).clone(),
+        several => {
+            let paid = several.iter().map(|it| &it.devices * change(it));
+            let devices = several.iter().map(|it| it.devices.clone());
+            let mean =
+                paid.reduce(|sum, more| &sum + &more).zip(devices.reduce(|sum, more| &sum + &more));
+            let mean = mean.map(|(paid, devices)| (paid / devices).retype());
+            mean.unwrap_or_else(|| years[year].change.clone())
+        }
+    }
 }
 
 impl Tariff {
-    /// The year whose price is paid in a year, both from 0: a reservation fixes the price of the
-    /// year in which its term began, year - year mod term.
-    fn priced_in(&self, year: usize) -> usize {
-        match &self.terms {
-            Terms::Reserved { length: Length::Years(years), .. } => {
-                year - year % (*years).max(1) as usize
-            }
-            Terms::Reserved { length: Length::Blocks { .. }, .. }
-            | Terms::OnDemand
-            | Terms::Spot
-            | Terms::Queued
-            | Terms::Own => year,
-        }
+    /// The terms that a fleet takes on by this tariff; none where it is not sold by the year.
+    fn cohorts(&self, years: &[RentedYear]) -> Option<Cohorts> {
+        let Terms::Reserved { length, .. } = &self.terms else { return None };
+        let life = f64::from(length.years()?);
+        let needs = years.iter().enumerate();
+        let needs: Vec<_> = needs.map(|(year, it)| (year as f64, self.part(&it.needed))).collect();
+        Some(Cohorts::of(&needs, years.len() as f64, life))
     }
 
     /// Why a run of that length cannot be bought on these terms; none where it can.

@@ -9,14 +9,15 @@
 //! NPV  = (r - o) a(life) - C (1 - residual (1 + i)^-life)
 //! ```
 //! Assumptions: rent and running cost stand over the service life, and a rent that is paid by use
-//! is paid for the part of the time in which the hardware has work.
+//! is paid for the part of the time in which the hardware is in use: that of a run has work for its
+//! utilisation, that of a service runs all the time, unless it follows its load.
 
 use super::owned::Capex;
 use super::years::{self, YEAR};
 use crate::catalog::PurchasePrice;
 use crate::ledger::plan::Owned;
 use crate::provenance::{Traced, Unknown, Value};
-use crate::quantity::{DevicePrice, DeviceTime, Energy, Time, show};
+use crate::quantity::{DevicePrice, DeviceTime, Energy, Share, Time, show};
 
 /// Owned hardware against a rent, per device and hour of ownership.
 #[derive(Clone, Debug)]
@@ -26,7 +27,7 @@ pub struct RentOrBuy {
     /// The cost of running it, o, in USD/device-h: contracted power, maintenance, electricity.
     pub running: Traced<DevicePrice>,
     /// The rent that would be paid, r, in USD/device-h of ownership: the price as it is for a
-    /// commitment, price x utilisation for what is paid by use.
+    /// commitment, price x part of the time in use for what is paid by use.
     pub rent: Traced<DevicePrice>,
     /// The discount rate i per year.
     pub discount: Traced<f64>,
@@ -58,28 +59,28 @@ impl RentOrBuy {
 
 impl Owned {
     /// Compares the hardware with the rent of the same devices, `time` of which took `facility`
-    /// energy. `discount` is the rate i per year.
+    /// energy; `used` is the part of all time that they are in use. `discount` is the rate i per
+    /// year.
     ///
     /// # Errors
     /// If the rent, the price of the chip, the power or the price of electricity is unknown: the
     /// reason.
     pub fn rent_or_buy(
         &self,
-        time: &Traced<DeviceTime>,
+        (time, used): (&Traced<DeviceTime>, &Traced<Share>),
         facility: &Value<Energy>,
         discount: &Traced<f64>,
     ) -> Result<RentOrBuy, Unknown> {
         let instead = self.instead_of.as_ref().map_err(Clone::clone)?;
         let capex: Capex = self.capex()?;
-        let used = self.utilisation.trace();
         let electricity = self.electricity.as_ref().map_err(Clone::clone)?.trace();
         let power = &facility.clone().told()? / time;
-        let powered = &(&power * &electricity) * &used;
+        let powered = &(&power * &electricity) * used;
         let colocation = self.colocation_rate().told()?;
         let maintenance = self.maintenance_rate(&capex);
         let running = (&(&colocation + &maintenance) + &powered).named("running a device");
         let price = instead.price.trace();
-        let rent = if instead.committed { price } else { &price * &used };
+        let rent = if instead.committed { price } else { &price * used };
         let rent = rent.named("rent of a device");
         let life = self.life.trace();
         let residual = self.residual();

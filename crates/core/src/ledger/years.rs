@@ -18,6 +18,11 @@ pub fn one() -> Traced<Time> {
     Traced::constant(Time::from_stored(YEAR))
 }
 
+/// A time of so many years.
+pub fn long(years: f64) -> Time {
+    Time::from_stored(YEAR * years)
+}
+
 /// The present value of an amount that is paid at the end of a year: amount / (1 + rate)^year.
 /// `rate` is nominal, per year.
 pub fn discounted(amount: &Traced<Money>, rate: &Traced<f64>, year: u32) -> Traced<Money> {

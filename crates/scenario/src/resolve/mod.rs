@@ -324,7 +324,10 @@ impl Frame {
         let mut warnings: Vec<String> = Vec::new();
         let notes = [training.notes, inference.notes];
         let said = notes.iter().flat_map(|notes| notes.warnings.iter().map(String::as_str));
-        for warning in said.chain(frame.warning) {
+        let owned = inference.plan.as_ref().is_some_and(|it| it.owned.is_some());
+        let changes = frame.finance.price_change.value.stored() != 0.0;
+        let kept = (owned && changes).then_some(OWNED_KEEPS);
+        for warning in said.chain(frame.warning).chain(kept) {
             if !warnings.iter().any(|known| known == warning) {
                 warnings.push(warning.to_owned());
             }
@@ -353,6 +356,11 @@ impl Frame {
         }
     }
 }
+
+/// The warning about a change of prices that nothing of a fleet of one's own follows.
+const OWNED_KEEPS: &str = "finance.price_change is that of rents: hardware of one's own, its \
+                           electricity and its colocation keep their prices; owned.price_change \
+                           says what later purchases cost";
 
 /// The dates of the data: the oldest price in use, the newest where it is another, how many are old,
 /// and the newest year of a grid.

@@ -51,8 +51,8 @@ pub(super) fn plan(
         "amortisation.server",
         "book life of a server",
     )?;
-    if life.value.value <= 0.0 {
-        return Err(refuse(file.amortisation.as_ref(), "the service life is above zero"));
+    if life.value.get::<year>() * 12.0 < 1.0 - 1e-9 {
+        return Err(refuse(file.amortisation.as_ref(), "the service life is a month at least"));
     }
     let utilisation = file.utilisation.as_ref().map_or_else(
         || {

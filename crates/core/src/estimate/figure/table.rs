@@ -16,6 +16,7 @@ use super::Section::{
 use super::{Declared, Read, co2e_of, energy_of, latency, seen};
 use crate::estimate::training::TrainingForecast;
 use crate::ledger::line::Resource;
+use crate::ledger::owned::SOLD;
 
 macro_rules! figures {
     ($($part:ident in $sections:tt {
@@ -167,7 +168,7 @@ figures! {
         Capex: "capex_usd" "USD" "to buy: " [Adds] => |(it, part)| it.purchases.sum(|entry| entry.detail == part).into();
     }
     Owned in [TrainingPurchase, ServicePurchase] {
-        CapexTotal: "capex_usd.total" "USD" "to buy, in all" [Adds] => |it| it.purchases.sum(|_| true).into();
+        CapexTotal: "capex_usd.total" "USD" "to buy, in all" [Adds] => |it| it.purchases.sum(|entry| entry.detail != SOLD).into();
     }
     Training in [TrainingCost] {
         PeakFlopPerUsd: "flops_per_usd.peak" "FLOP/USD" "FLOP per dollar at peak" => |it| (&it.peak_flops_per_usd).into();
