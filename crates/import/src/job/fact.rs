@@ -53,6 +53,10 @@ pub(super) enum Fact {
     GlobalBatchTokens,
     /// Answers to each prompt, where a step is said in prompts.
     Answers,
+    /// Answers to each prompt, where a step is said in answers.
+    Group,
+    /// Tokens of a prompt, to which a sequence is the answer.
+    Prompt,
     /// Optimizer steps.
     Steps,
     /// Passes over the data.
@@ -79,6 +83,8 @@ pub(super) enum Fact {
     Selective,
     /// The recipe: `pretrain`, `finetune`, `lora` ...
     Recipe,
+    /// Adapters are trained.
+    Adapters,
     /// Rank of adapters.
     Rank,
     /// Rank of adapters where the job says none.

@@ -190,7 +190,12 @@ impl Writer<'_> {
     fn training(&mut self) -> (Json, Json) {
         let facts = self.facts;
         let (accelerator, devices) = self.devices();
+        let recipe = self.recipe();
+        let is = |names: &[&str]| recipe.as_deref().is_some_and(|recipe| names.contains(&recipe));
+        let (writes, pairs) = (is(&["rl", "ppo", "grpo", "rlvr"]), is(&["dpo", "orpo", "reward"]));
+        let prompt = facts.count(Fact::Prompt).filter(|_| writes);
         let sequence = facts.count(Fact::Sequence).or_else(|| facts.count(Fact::UsualSequence));
+        let sequence = sequence.map(|answer| answer.saturating_add(prompt.unwrap_or(0)));
         if sequence.is_none() {
             self.note(format!(
                 "the length of sequences is not in the job: {USUAL_SEQUENCE} tokens, or the model's \
@@ -218,16 +223,26 @@ impl Writer<'_> {
         let batch = degree(Fact::GlobalBatch)
             .or_else(|| of_replica()?.checked_mul(data?))
             .and_then(|sequences| sequences.checked_mul(degree(Fact::Answers).unwrap_or(1)))
-            .map(|sequences| sequences as f64 * sequence.unwrap_or(USUAL_SEQUENCE) as f64)
+            .map(|sequences| {
+                let length = sequence.unwrap_or(USUAL_SEQUENCE) as f64;
+                // A preference is two sequences, and answers fill half of their room.
+                let filled = prompt.filter(|_| writes).map(|it| (it as f64 + length) / 2.0);
+                let length = if pairs { 2.0 * length } else { filled.unwrap_or(length) };
+                sequences as f64 * length
+            })
             .or_else(|| facts.number(Fact::GlobalBatchTokens));
         let mut training = Map::new();
-        let recipe = self.recipe();
         put(&mut training, "recipe", recipe.clone().map(Json::from));
-        if recipe.as_deref().is_some_and(|it| it.ends_with("lora")) {
+        if self.adapts() && recipe.is_some() || is(&["lora", "qlora"]) {
             training.insert("lora".to_owned(), self.lora());
         }
-        if recipe.as_deref() == Some("rl") {
-            training.insert("rl".to_owned(), json!({}));
+        let group = facts.count(Fact::Group).or_else(|| facts.count(Fact::Answers));
+        if writes && (is(&["rl"]) || group.is_some() || prompt.is_some()) {
+            let mut rollout = Map::new();
+            put(&mut rollout, "group", group.map(Json::from));
+            put(&mut rollout, "prompt_tokens", prompt.map(Json::from));
+            let rl = if rollout.is_empty() { json!({}) } else { json!({"rollout": rollout}) };
+            training.insert("rl".to_owned(), rl);
         }
         put(&mut training, "teacher", facts.word(Fact::Teacher).map(|it| json!(model_name(it))));
         training.insert("precision".to_owned(), json!(self.precision()));
@@ -341,7 +356,7 @@ impl Writer<'_> {
     /// The recipe by the scenario's name; adapters make one of plain training lora.
     fn recipe(&mut self) -> Option<String> {
         let said = self.facts.word(Fact::Recipe).map(str::to_ascii_lowercase);
-        let adapters = self.facts.has(Fact::Rank) || self.facts.has(Fact::Targets);
+        let adapters = self.adapts();
         let named = said.as_deref().map(|said| words::recipe(said).unwrap_or_default());
         // What trains on weights of 4 bits trains adapters.
         let stored = self.facts.word(Fact::Quantization).and_then(precision);
@@ -357,6 +372,11 @@ impl Writer<'_> {
             }
             named => named.map(str::to_owned),
         }
+    }
+
+    /// True if the job trains adapters.
+    fn adapts(&self) -> bool {
+        [Fact::Rank, Fact::Targets, Fact::Adapters].iter().any(|fact| self.facts.has(*fact))
     }
 
     /// The adapters: rank (8 by assumption, with a note) and targets.
