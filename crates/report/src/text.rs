@@ -114,15 +114,13 @@ pub(crate) fn rewritten(
     write: impl Fn(char, &mut String),
 ) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(&which) {
-        let (plain, from) = rest.split_at(at);
-        out += plain;
-        let mut behind = from.chars();
-        behind.next().into_iter().for_each(|character| write(character, &mut out));
-        rest = behind.as_str();
+    let mut copied = 0;
+    for (at, character) in text.char_indices().filter(|(_, character)| which(*character)) {
+        out += &text[copied..at];
+        write(character, &mut out);
+        copied = at + character.len_utf8();
     }
-    out + rest
+    out + &text[copied..]
 }
 
 /// The dates of the data in a line: `prices as of 2026-08-23 · grid as of 2025-01-01`.
