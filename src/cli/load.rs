@@ -9,8 +9,8 @@ use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::Engine;
 use flopcast_core::estimate::plan::Scenario;
 use flopcast_live::{Snapshot as Fetched, Store};
-use flopcast_scenario::Files;
 use flopcast_scenario::document::Node;
+use flopcast_scenario::{Files, Models};
 use flopcast_study::snapshot::Snapshot;
 use rayon::prelude::*;
 
@@ -176,6 +176,8 @@ impl<'a> About<'a> {
             bar.bar(what, share);
             Ok(())
         };
+        // However often the question reads the scenario, a model is built once.
+        let files = &Models::new(files);
         let answer = question(&Session { catalog, files, today: None, watch: &watch });
         bar.show("");
         answer

@@ -355,8 +355,7 @@ fn by_words(line: &str, columns: Option<usize>) -> Vec<String> {
         return vec![line.to_owned()];
     };
     let lines = wrap(line.trim_start(), columns - margin - 2);
-    let indent =
-        |(at, line): (usize, String)| " ".repeat(margin + if at > 0 { 2 } else { 0 }) + &line;
+    let indent = |(at, line): (usize, &str)| " ".repeat(margin + if at > 0 { 2 } else { 0 }) + line;
     lines.into_iter().enumerate().map(indent).collect()
 }
 

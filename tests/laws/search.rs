@@ -6,7 +6,7 @@ use flopcast::serving::calibration::Calibration;
 use flopcast::serving::capacity::Search;
 use flopcast::study::axis::Axis;
 use flopcast::study::capacity::{Question, size};
-use flopcast::study::fleets::{Limits, Merits, Verdict, choose};
+use flopcast::study::fleets::{Choice, Merits, Verdict, Wanted, choose};
 use flopcast::study::layouts::{self, Means};
 use flopcast::study::space::Space;
 
@@ -67,8 +67,15 @@ fn compared(axis: impl Fn(&Service, &Node) -> Axis) -> (usize, u64) {
         let scenario = resolved(&text).expect("a scenario");
         let axis = axis(scenario.inference.as_ref().expect("a service"), &node);
         let space = Space::new(node, vec![axis], &CATALOG, &files).expect("a space");
-        let choice = choose(&space, &CATALOG, calibration, &QUICK, &Limits::default(), &|_| Ok(()))
-            .expect("a choice");
+        let choose = |wanted: Wanted| -> Choice {
+            choose(&space, &CATALOG, calibration, &QUICK, wanted, &|_| Ok(())).expect("a choice")
+        };
+        let choice = choose(Wanted::Best);
+        if let Some(best) = choice.cheapest.and_then(|best| choice.at(best)) {
+            let below = |price: f64| choose(Wanted::Below(price)).cheapest;
+            let price = best.merits.price();
+            assert_eq!(below(1.1 * price), choice.cheapest, "seed {seed}\n{text}");
+        }
         // What was simulated is what an exhaustive run finds; the rest is simulated now.
         let all = |number: u64| match &choice.verdicts[number as usize] {
             Verdict::Sized(sized) => Some(sized.merits),

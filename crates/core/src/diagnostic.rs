@@ -168,6 +168,9 @@ impl fmt::Display for Error {
 /// True if a character has no shape of its own, but acts on a terminal or on what stands beside
 /// it: control characters, marks of writing direction, characters without width, tags.
 pub fn acts(character: char) -> bool {
+    if matches!(character, ' '..='~') {
+        return false;
+    }
     let invisible = matches!(
         character,
         '\u{ad}'

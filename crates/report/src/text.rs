@@ -14,21 +14,30 @@ use std::fmt::Write as _;
 use flopcast_core::diagnostic::acts;
 
 /// Breaks a text at spaces into lines of at most `width` characters where words allow it.
-pub fn wrap(text: &str, width: usize) -> Vec<String> {
+pub fn wrap(text: &str, width: usize) -> Vec<&str> {
     let width = width.max(16);
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let line = lines.last().map_or(0, |line| length(line));
-        if line > 0 && line + 1 + length(word) > width {
-            lines.push(word.to_owned());
-        } else if let Some(last) = lines.last_mut() {
-            if line > 0 {
-                last.push(' ');
-            }
-            last.push_str(word);
-        }
+    let (mut lines, mut rest) = (Vec::new(), Some(text));
+    while let Some(text) = rest {
+        let line;
+        (line, rest) = first_line(text.trim_start_matches(' '), width);
+        lines.push(line);
     }
     lines
+}
+
+/// As many words as fit, at least one, and those behind the space after them.
+fn first_line(text: &str, width: usize) -> (&str, Option<&str>) {
+    let mut behind = text.chars();
+    if behind.nth(width).is_none() {
+        return (text, None);
+    }
+    // With the first character that does not fit, which may be the space.
+    let (most, beyond) = text.split_at(text.len() - behind.as_str().len());
+    let end = most.rfind(' ').or_else(|| Some(most.len() + beyond.find(' ')?));
+    match end {
+        Some(end) => (&text[..end], Some(&text[end + 1..])),
+        None => (text, None),
+    }
 }
 
 /// The number of characters of a text, as a terminal counts them.
@@ -76,17 +85,42 @@ pub fn json(value: &serde_json::Value) -> String {
     out
 }
 
+/// The text as HTML and XML have it: markup escaped.
+pub(crate) fn markup(text: &str) -> String {
+    rewritten(
+        text,
+        |character| matches!(character, '&' | '<' | '>' | '"'),
+        |character, out| {
+            *out += match character {
+                '&' => "&amp;",
+                '<' => "&lt;",
+                '>' => "&gt;",
+                _ => "&quot;",
+            }
+        },
+    )
+}
+
 /// The text with every character that acts written as an escape, unless it is `kept`.
 fn escaped(text: &str, kept: fn(char) -> bool) -> String {
+    let acts = |character| acts(character) && !kept(character);
+    rewritten(text, acts, |character, out| out.extend(character.escape_default()))
+}
+
+/// The text with some characters written otherwise; what lies between them is copied as a whole.
+pub(crate) fn rewritten(
+    text: &str,
+    which: impl Fn(char) -> bool,
+    write: impl Fn(char, &mut String),
+) -> String {
     let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        if acts(character) && !kept(character) {
-            out.extend(character.escape_default());
-        } else {
-            out.push(character);
-        }
+    let mut copied = 0;
+    for (at, character) in text.char_indices().filter(|(_, character)| which(*character)) {
+        out += &text[copied..at];
+        write(character, &mut out);
+        copied = at + character.len_utf8();
     }
-    out
+    out + &text[copied..]
 }
 
 /// The dates of the data in a line: `prices as of 2026-08-23 · grid as of 2025-01-01`.
@@ -105,6 +139,23 @@ mod tests {
         assert_eq!(cut("layers.*.norm x2", 8), "…norm x2");
         assert_eq!(cut("many words here", 8), "many wo…");
         assert_eq!(cut("short", 8), "short");
+    }
+
+    #[test]
+    fn lines_break_at_spaces_and_words_stay_whole() {
+        for (text, lines) in [
+            ("", &[""] as &[&str]),
+            ("one line of 16 c", &["one line of 16 c"]),
+            ("one line of 16 ch", &["one line of 16", "ch"]),
+            ("  set in, é is one", &["set in, é is one"]),
+            ("a_word_beyond_the_width stays", &["a_word_beyond_the_width", "stays"]),
+            ("two  spaces  stay  there", &["two  spaces ", "stay  there"]),
+            ("sixteen of these  next", &["sixteen of these", "next"]),
+            ("a_word_beyond_the_width", &["a_word_beyond_the_width"]),
+            ("ends with a space ", &["ends with a", "space "]),
+        ] {
+            assert_eq!(wrap(text, 0), lines, "{text}");
+        }
     }
 
     #[test]

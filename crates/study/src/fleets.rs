@@ -98,6 +98,42 @@ impl Limits {
     }
 }
 
+/// What is looked for among the combinations: which of them it takes a simulation to leave out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Wanted {
+    /// The cheapest, the greenest and the smallest: not what is behind the best in every respect.
+    Best,
+    /// All within limits: not what passes one at the least that it takes.
+    Within(Limits),
+    /// The cheapest below a price, see [`Merits::price`]: not what is dearer at the least that it takes.
+    Below(f64),
+}
+
+impl From<Limits> for Wanted {
+    fn from(limits: Limits) -> Self {
+        if limits == Limits::default() { Self::Best } else { Self::Within(limits) }
+    }
+}
+
+impl Wanted {
+    /// Why a combination is no answer at the least that it takes, whatever others take.
+    fn refuses(&self, bound: &Merits) -> Option<String> {
+        match self {
+            Self::Within(limits) => limits.passed_by(bound),
+            _ => None,
+        }
+    }
+
+    /// True if a combination that takes the least may be better than the best so far.
+    fn may_win(&self, bound: &Merits, best: &[Option<f64>; 3], cheapest: f64) -> bool {
+        match self {
+            Self::Best => !is_beaten(bound, best),
+            Self::Within(_) => true,
+            Self::Below(price) => bound.price() <= price.min(cheapest),
+        }
+    }
+}
+
 /// The judged combinations.
 #[derive(Clone, Debug)]
 pub struct Choice {
@@ -153,6 +189,11 @@ impl Sized {
 }
 
 impl Merits {
+    /// Cost, or the devices where it is unknown.
+    pub fn price(&self) -> f64 {
+        self.cost_usd.unwrap_or(self.devices)
+    }
+
     /// Cost, carbon and devices.
     fn all(&self) -> [Option<f64>; 3] {
         [self.cost_usd, self.co2e_kg, Some(self.devices)]
@@ -182,8 +223,8 @@ impl Merits {
     }
 }
 
-/// Judges every combination. `progress` hears how many are done; its error ends the search. Under limits, a combination is left
-/// out where its bound passes one; without, where it is behind the best in every respect.
+/// Judges every combination, and simulates those that their bound does not exclude from what is `wanted`.
+/// `progress` hears how many are done; its error ends the search.
 ///
 /// # Errors
 /// Too many combinations.
@@ -192,7 +233,7 @@ pub fn choose(
     catalog: &Catalog,
     calibration: &Calibration,
     search: &Search,
-    limits: &Limits,
+    wanted: Wanted,
     progress: &(dyn Fn(u64) -> Result<()> + Sync),
 ) -> Result<Choice> {
     if space.len() > MOST {
@@ -208,7 +249,7 @@ pub fn choose(
         });
         match bounded {
             Ok((Bounded { forecast, bound, by_means }, scenario)) => {
-                if let Some(why) = limits.passed_by(&bound) {
+                if let Some(why) = wanted.refuses(&bound) {
                     verdicts.push(Verdict::Infeasible(format!("at least {why}")));
                     continue;
                 }
@@ -222,12 +263,12 @@ pub fn choose(
     waiting.sort_by(|(_, a, ..), (_, b, ..)| {
         order(a).total_cmp(&order(b)).then(a.devices.total_cmp(&b.devices))
     });
-    let mut best = [None; 3];
+    let (mut best, mut cheapest) = ([None; 3], f64::INFINITY);
     let mut waiting = waiting.into_iter().peekable();
     while waiting.peek().is_some() {
         let next: Vec<_> = waiting
             .by_ref()
-            .filter(|(_, _, bound, _)| *limits != Limits::default() || !is_beaten(bound, &best))
+            .filter(|(_, _, bound, _)| wanted.may_win(bound, &best, cheapest))
             .take(TOGETHER)
             .collect();
         let done = space.len() - waiting.len() as u64 - next.len() as u64;
@@ -242,7 +283,7 @@ pub fn choose(
             .collect();
         for (number, verdict) in sized {
             let passed = match &verdict {
-                Verdict::Sized(sized) => limits.passed_by(&sized.merits),
+                Verdict::Sized(sized) => wanted.refuses(&sized.merits),
                 _ => None,
             };
             let verdict = passed.map_or(verdict, Verdict::Infeasible);
@@ -250,6 +291,7 @@ pub fn choose(
                 for (best, merit) in best.iter_mut().zip(sized.merits.all()) {
                     *best = [*best, merit].into_iter().flatten().reduce(f64::min);
                 }
+                cheapest = cheapest.min(sized.merits.price());
             }
             verdicts[number] = verdict;
         }

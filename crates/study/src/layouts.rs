@@ -15,7 +15,7 @@ use flopcast_scenario::Files;
 use flopcast_scenario::document::Node;
 
 use super::axis::{Axis, Choice as Value, Setting};
-use super::fleets::{Choice, Limits, Merits, Sized, Verdict, choose};
+use super::fleets::{Choice, Sized, Verdict, Wanted, choose};
 use super::offers::{self, Saving};
 use super::space::Space;
 
@@ -166,7 +166,7 @@ pub fn rough(search: &Search) -> Search {
 /// others where it says its own, too. `scenario` is the document, resolved.
 ///
 /// # Errors
-/// As [`Space::new`] and [`choose`].
+/// As [`choose`].
 pub fn settle(
     document: &Node,
     scenario: Scenario,
@@ -184,11 +184,10 @@ pub fn settle(
     let Some(instances) = service.demand.instances.as_ref() else { return plain(scenario) };
     let own = Layout::of(&instances.decode.deployment).shown();
     let Means { catalog, files, calibration, search } = *means;
-    let space = Space::new(document.clone(), vec![axis], catalog, files)?;
-    let choice =
-        choose(&space, catalog, calibration, &rough(search), &Limits::default(), &|done| {
-            progress(done as f64 / space.len() as f64)
-        })?;
+    let space = Space::own(document.clone(), axis, catalog, files);
+    let choice = choose(&space, catalog, calibration, &rough(search), Wanted::Best, &|done| {
+        progress(done as f64 / space.len() as f64)
+    })?;
     let Some(best) = choice.cheapest.or(choice.smallest) else { return plain(scenario) };
     let tried = Some(words(&space, &choice, best, (!open).then_some(&own)));
     let chosen = space.labels(best).next().unwrap_or_default().to_owned();
@@ -230,15 +229,14 @@ pub fn settle(
 /// The layouts in words, the cheapest first, each beside it; `given` is the file's own.
 fn words(space: &Space<'_>, choice: &Choice, best: u64, given: Option<&String>) -> String {
     let name = |number: u64| space.labels(number).next().unwrap_or_default().to_owned();
-    let of = |merits: &Merits| merits.cost_usd.unwrap_or(merits.devices);
     let mut sized: Vec<(u64, &Sized)> = choice.sized().collect();
     // Of equals the best comes first.
-    let order = |(number, it): &(u64, &Sized)| (of(&it.merits), *number != best);
+    let order = |(number, it): &(u64, &Sized)| (it.merits.price(), *number != best);
     sized.sort_by(|a, b| {
         let ((a, behind), (b, other)) = (order(a), order(b));
         a.total_cmp(&b).then(behind.cmp(&other))
     });
-    let first = choice.at(best).map_or(f64::NAN, |it| of(&it.merits));
+    let first = choice.at(best).map_or(f64::NAN, |it| it.merits.price());
     let told = |number: u64| -> &str {
         match number {
             _ if given.is_some_and(|given| *given == name(number)) => ", the file's own",
@@ -255,7 +253,7 @@ fn words(space: &Space<'_>, choice: &Choice, best: u64, given: Option<&String>) 
         .filter(|(place, (number, _))| *place < TOLD || !told(*number).is_empty());
     let mut parts: Vec<String> = one_by_one
         .map(|(_, (number, it))| {
-            let (devices, more) = (it.merits.devices, of(&it.merits) / first - 1.0);
+            let (devices, more) = (it.merits.devices, it.merits.price() / first - 1.0);
             let word = if devices <= 1.0 { "device" } else { "devices" };
             let more =
                 if *number == best { String::new() } else { format!(", {:+.0} %", 100.0 * more) };

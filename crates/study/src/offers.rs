@@ -10,7 +10,7 @@ use flopcast_core::quantity::{Measure as _, Precision};
 use flopcast_scenario::document::Node;
 
 use super::axis::{Axis, Choice as Value, Setting};
-use super::fleets::{Limits, Merits, Sized, choose};
+use super::fleets::{Sized, Wanted, choose};
 use super::layouts::{self, Means, rough};
 use super::space::Space;
 
@@ -50,7 +50,7 @@ impl Saving {
 /// leaves it open and it saves anything beside `best`.
 ///
 /// # Errors
-/// As [`Space::new`] and [`choose`].
+/// As [`choose`].
 pub(super) fn batch(
     document: &Node,
     chosen: Vec<Setting>,
@@ -78,7 +78,7 @@ pub(super) fn batch(
 /// leaves the format open.
 ///
 /// # Errors
-/// As [`Space::new`] and [`choose`].
+/// As [`choose`].
 pub(super) fn narrower(
     document: &Node,
     service: &Service,
@@ -115,13 +115,12 @@ fn formats(service: &Service, means: &Means<'_>) -> Result<Vec<Precision>> {
 /// The best value of an axis, where it takes less than what there is.
 fn saved(document: Node, axis: Axis, than: &Sized, means: &Means<'_>) -> Result<Option<Saving>> {
     let Means { catalog, files, calibration, search } = *means;
-    let space = Space::new(document, vec![axis], catalog, files)?;
-    let choice =
-        choose(&space, catalog, calibration, &rough(search), &Limits::default(), &|_| Ok(()))?;
-    let of = |merits: &Merits| merits.cost_usd.unwrap_or(merits.devices);
+    let space = Space::own(document, axis, catalog, files);
+    let wanted = Wanted::Below((1.0 - LEAST) * than.merits.price());
+    let choice = choose(&space, catalog, calibration, &rough(search), wanted, &|_| Ok(()))?;
     let best = choice.cheapest.or(choice.smallest).and_then(|best| Some((best, choice.at(best)?)));
     let Some((number, sized)) = best else { return Ok(None) };
-    let change = of(&sized.merits) / of(&than.merits) - 1.0;
+    let change = sized.merits.price() / than.merits.price() - 1.0;
     if change > -LEAST {
         return Ok(None);
     }

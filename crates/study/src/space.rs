@@ -144,6 +144,18 @@ impl<'a> Space<'a> {
         Ok(space)
     }
 
+    /// A document that reads as a scenario, and values of flopcast's own that vary in it: none of them
+    /// is a mistake or spelled as people do.
+    pub(crate) fn own(
+        document: Node,
+        axis: Axis,
+        catalog: &'a Catalog,
+        files: &'a (dyn Files + Sync),
+    ) -> Self {
+        let space = Self::open(document, vec![axis], Parts::default(), catalog, files);
+        Self { respell: false, ..space }
+    }
+
     /// A document and what varies in it, with the parts of forecasts that an earlier space of the
     /// same document and the same first choices of its axes found.
     pub(crate) fn open(

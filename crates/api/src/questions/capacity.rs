@@ -10,7 +10,7 @@ use flopcast_report::subject::fleets::Fleets;
 use flopcast_scenario::document::Node;
 use flopcast_study::axis::Axis;
 use flopcast_study::capacity::Capacity;
-use flopcast_study::fleets::{Limits, choose};
+use flopcast_study::fleets::{Limits, Wanted, choose};
 use flopcast_study::optimize::Market;
 use flopcast_study::space::Space;
 use flopcast_study::{layouts, places};
@@ -118,7 +118,8 @@ pub fn fleets(
     let (axes, searched) = layouts::beside(&document, axes, catalog, files)?;
     let space = Space::new(document, axes, catalog, files)?;
     let calibration = Calibration::shipped()?;
-    let choice = choose(&space, catalog, calibration, search, limits, &|done| {
+    let wanted = Wanted::from(*limits);
+    let choice = choose(&space, catalog, calibration, search, wanted, &|done| {
         watch("fleets", done as f64 / space.len() as f64)
     })?;
     show(&Fleets { name, space: &space, choice: &choice, searched })?;

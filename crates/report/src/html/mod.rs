@@ -12,6 +12,7 @@ use flopcast_core::estimate::Id;
 use flopcast_core::estimate::figure::headlines;
 use maud::{Markup, PreEscaped, html};
 
+use self::scenario::Section;
 use super::subject::accuracy;
 use super::text::{self, visible, visible_lines};
 use super::{Report, chart};
@@ -79,26 +80,28 @@ pub(crate) fn filled(template: &str, title: &str, content: &Markup) -> Result<St
 
 /// The content of the page: the head, each scenario, the statement of accuracy.
 fn content(reports: &[Report], title: &str) -> Markup {
+    let sections: Vec<Section> = reports.iter().enumerate().map(Section::of).collect();
+    let several = reports.len() > 1;
+    // A page of several leads to each as a whole.
+    let parts = sections.iter().filter(|_| !several).flat_map(Section::parts);
     html! {
         a .skip href="#content" { "Skip to the content" }
         header {
             h1 { (title) }
             p .quiet { "A forecast by flopcast " (env!("CARGO_PKG_VERSION")) (dates(reports)) }
             nav aria-label="Contents" { ul {
-                @for (index, report) in reports.iter().enumerate().filter(|_| reports.len() > 1) {
+                @for (index, report) in reports.iter().enumerate().filter(|_| several) {
                     li { a href={ "#s" (index) } { (report.name) } }
                 }
-                @for (id, name) in scenario::parts(reports) {
-                    li { a href={ "#s0-" (id) } { (name) } }
+                @for (id, name) in parts {
+                    li { a href={ "#" (id) } { (name) } }
                 }
                 li { a href="#accuracy" { "Accuracy" } }
             } }
         }
         main #content {
-            @if reports.len() > 1 { (side_by_side(reports)) }
-            @for (index, report) in reports.iter().enumerate() {
-                (scenario::section(index, report, reports.len() > 1))
-            }
+            @if several { (side_by_side(reports)) }
+            @for section in &sections { (section.shown(several)) }
             (accuracy_statement())
         }
         footer .quiet {

@@ -5,52 +5,48 @@ use maud::{Markup, PreEscaped, html};
 use super::super::{Report, answer};
 use super::{pictures, tables};
 
-/// The parts of a section: the end of its id, its heading.
-const PARTS: &[(&str, &str)] = &[
-    ("pictures", "Pictures"),
-    ("cash", "Cash flow"),
-    ("ledger", "Ledger"),
-    ("figures", "Figures"),
-    ("ranges", "Ranges"),
-    ("scopes", "Emissions by scope"),
-    ("inputs", "Inputs"),
-    ("notes", "Assumptions and warnings"),
-];
+/// A part of a section: the end of its id, its heading, and what the scenario has to show in it.
+type Part = (&'static str, &'static str, Option<Markup>);
 
-/// The parts that the page of one scenario has; none of a page of several.
-pub(super) fn parts(reports: &[Report]) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let one = reports.first().filter(|_| reports.len() == 1);
-    let there =
-        move |part: &&(&str, &str)| one.is_some_and(|report| contents(report, part.0).is_some());
-    PARTS.iter().filter(there).copied()
+/// The section of one scenario.
+pub(super) struct Section<'a> {
+    index: usize,
+    report: &'a Report,
+    parts: Vec<Part>,
 }
 
-/// A part; `None` where the scenario has nothing to show in it.
-fn contents(report: &Report, part: &str) -> Option<Markup> {
-    match part {
-        "pictures" => all_pictures(report),
-        "cash" => tables::cash_flow(report),
-        "ledger" => tables::ledger(report),
-        "figures" => Some(tables::figures(report)),
-        "ranges" => tables::ranges(report),
-        "scopes" => tables::by_scope(report),
-        "inputs" => Some(tables::inputs(report)),
-        _ => tables::notes(report),
+impl<'a> Section<'a> {
+    /// The section of the scenario of this number.
+    pub(super) fn of((index, report): (usize, &'a Report)) -> Self {
+        let parts: [Part; 8] = [
+            ("pictures", "Pictures", all_pictures(report)),
+            ("cash", "Cash flow", tables::cash_flow(report)),
+            ("ledger", "Ledger", tables::ledger(report)),
+            ("figures", "Figures", Some(tables::figures(report))),
+            ("ranges", "Ranges", tables::ranges(report)),
+            ("scopes", "Emissions by scope", tables::by_scope(report)),
+            ("inputs", "Inputs", Some(tables::inputs(report))),
+            ("notes", "Assumptions and warnings", tables::notes(report)),
+        ];
+        let parts = parts.into_iter().filter(|(.., content)| content.is_some()).collect();
+        Self { index, report, parts }
     }
-}
 
-/// The section; its title is left out where it is the page's.
-pub(super) fn section(index: usize, report: &Report, titled: bool) -> Markup {
-    let id = |part: &str| format!("s{index}-{part}");
-    html! {
-        section #{ "s" (index) } {
-            @if titled { h2 { (report.name) } }
-            @else { h2 .first { "In short" } }
-            (summary(report))
-            @for (part, heading) in PARTS {
-                @if let Some(content) = contents(report, part) {
-                    h3 #(id(part)) { (heading) }
-                    (content)
+    /// Its parts: the id and the heading of each.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (String, &'static str)> {
+        self.parts.iter().map(|(part, heading, _)| (format!("s{}-{part}", self.index), *heading))
+    }
+
+    /// The section; its title is left out where it is the page's.
+    pub(super) fn shown(&self, titled: bool) -> Markup {
+        html! {
+            section #{ "s" (self.index) } {
+                @if titled { h2 { (self.report.name) } }
+                @else { h2 .first { "In short" } }
+                (summary(self.report))
+                @for ((id, heading), (.., content)) in self.parts().zip(&self.parts) {
+                    h3 #(id) { (heading) }
+                    @if let Some(content) = content { (content) }
                 }
             }
         }

@@ -4,13 +4,15 @@ use flopcast_core::estimate::{Figure, Section};
 use flopcast_core::provenance::{Basis, Expr};
 use flopcast_core::quantity::text::{count, number};
 use flopcast_study::uncertainty::PERCENTILES;
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
 use super::super::subject::estimate;
-use super::super::{Report, currency, tree};
+use super::super::{Report, currency};
 use crate::cash::{CashFlow, Paid, cents};
 use crate::render::html::table;
 use crate::statement::ghg;
+use crate::text::markup;
+use crate::tree::Derivations;
 
 /// A table that scrolls by itself where the page is narrow.
 fn scroll(name: &str, table: &Markup) -> Markup {
@@ -102,11 +104,12 @@ pub(super) fn ledger(report: &Report) -> Option<Markup> {
 
 /// Every figure; where it was computed, a click shows how.
 pub(super) fn figures(report: &Report) -> Markup {
+    let mut derivations = Derivations::default();
     html! {
         p .quiet .hint { "Open a figure to see how it comes about." }
         div .columns { @for (section, rows) in report.sections() { section {
             h4 { (section.title()) }
-            @for figure in rows { (figure_row(figure)) }
+            @for figure in rows { (figure_row(figure, &mut derivations)) }
         } }
             @if let Some(currency) = &report.currency { section {
                 h4 { (currency::title(currency)) }
@@ -121,13 +124,13 @@ pub(super) fn figures(report: &Report) -> Markup {
 }
 
 /// A figure's row; its derivation unfolds.
-fn figure_row(figure: &Figure) -> Markup {
+fn figure_row<'a>(figure: &'a Figure, derivations: &mut Derivations<'a>) -> Markup {
     let (label, shown) = (figure.label(), figure.shown());
     let label = label.trim();
     if let Some(step) = figure.step() {
         html! { details .figure {
             summary { span .name { (label) } span .amount { (shown) } }
-            pre tabindex="0" { (tree::derivation(step)) }
+            pre tabindex="0" { (PreEscaped(markup(&derivations.of(step)))) }
         } }
     } else {
         html! { div .plain { span .name { (label) } span .amount { (shown) } } }

@@ -1,20 +1,12 @@
 //! Text in SVG and other XML.
 
+use crate::text::{markup, rewritten, visible};
+
 /// The text as XML: markup escaped, and without the characters that XML forbids or that act on
 /// what stands beside them.
 pub fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in crate::text::visible(text).chars() {
-        match character {
-            '&' => out += "&amp;",
-            '<' => out += "&lt;",
-            '>' => out += "&gt;",
-            '"' => out += "&quot;",
-            '\u{fffe}' | '\u{ffff}' => {}
-            character => out.push(character),
-        }
-    }
-    out
+    let forbidden = |character| matches!(character, '\u{fffe}' | '\u{ffff}');
+    rewritten(&markup(&visible(text)), forbidden, |_, _| {})
 }
 
 #[cfg(test)]

@@ -66,8 +66,8 @@ fn block(block: &Block, width: usize) -> String {
     let paragraph =
         |text: &str, hanging: &str| wrap(&visible(text), line).join(&format!("\n{hanging}")) + "\n";
     let set_in = |text: &str| {
-        let lines = wrap(&visible(text), line.saturating_sub(2));
-        format!("  {}\n", lines.join("\n    "))
+        let text = visible(text);
+        format!("  {}\n", wrap(&text, line.saturating_sub(2)).join("\n    "))
     };
     match block {
         Block::Title(text)
@@ -76,7 +76,8 @@ fn block(block: &Block, width: usize) -> String {
         | Block::Caption(text)
         | Block::Text(text) => paragraph(text, ""),
         Block::Lead { name, text } => {
-            let lines = wrap(&visible(text), line.saturating_sub(2));
+            let text = visible(text);
+            let lines = wrap(&text, line.saturating_sub(2));
             format!("{}\n  {}\n", visible(name), lines.join("\n  "))
         }
         Block::Legend(text) => set_in(text),
