@@ -1,12 +1,12 @@
 //! Any line as what stands behind an option: a quantity, `--vary`, `--compress`, `--bind`.
 #![no_main]
 
+use flopcast::model::Bindings;
+use flopcast::model::compress::Compression;
+use flopcast::quantity::{self, text::parse_in};
 use flopcast::study::aim::Aim;
 use flopcast::study::axis::Axis;
 use flopcast::study::shapes::{Limit, Take};
-use flopcast::model::compress::Compression;
-use flopcast::model::Bindings;
-use flopcast::quantity::{self, text::parse_in};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

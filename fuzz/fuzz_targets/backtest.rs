@@ -14,7 +14,9 @@ static CALIBRATION: LazyLock<&'static Calibration> =
     LazyLock::new(|| Calibration::shipped().expect("the shipped one"));
 
 static SERVING: LazyLock<&'static flopcast::serving::calibration::Calibration> =
-    LazyLock::new(|| flopcast::serving::calibration::Calibration::shipped().expect("the shipped one"));
+    LazyLock::new(|| {
+        flopcast::serving::calibration::Calibration::shipped().expect("the shipped one")
+    });
 
 fuzz_target!(|text: &str| {
     if let Ok(table) = Table::read(text) {

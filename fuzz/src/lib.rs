@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 use flopcast::catalog::Catalog;
 use flopcast::diagnostic::{Error, Result};
 use flopcast::estimate::Engine;
-use flopcast::study::snapshot::Snapshot;
 use flopcast::report::{Report, json};
 use flopcast::scenario::document::{self, Node};
 use flopcast::scenario::{Files, reader, resolve};
+use flopcast::study::snapshot::Snapshot;
 
 /// The catalog, read once.
 pub static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::embedded);

@@ -17,7 +17,8 @@ POLICY = {"limits": [{"figure": "cost", "max": "1 USD"}]}
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_every_shipped_scenario(cli: Cli, name: str) -> None:
     path = f"scenarios/{name}"
-    assert flopcast.estimate(path).to_dict() == cli("estimate", path)
+    short = flopcast.estimate(path, requests=200, seeds=1)
+    assert short.to_dict() == cli("estimate", path, "--requests", "200", "--seeds", "1")
 
 
 def test_other_questions(cli: Cli, tmp_path: Any) -> None:

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::common::library::{Way, asked};
 use crate::common::{
-    flopcast, holds, json, number, printed, refused, root, scenarios, scratch, stdout,
+    SHORT, flopcast, holds, json, number, printed, refused, root, scenarios, scratch, stdout,
 };
 
 #[test]
@@ -68,7 +68,7 @@ fn one_forecast_in_four_forms() {
 #[test]
 fn every_scenario_is_forecast() {
     let files: Vec<String> = scenarios().iter().map(|path| path.display().to_string()).collect();
-    let arguments = ["estimate", "--format", "json"].into_iter();
+    let arguments = ["estimate", "--format", "json"].into_iter().chain(SHORT);
     let arguments: Vec<&str> = arguments.chain(files.iter().map(String::as_str)).collect();
     let forecasts = json(&arguments);
     let forecasts = forecasts.as_array().expect("forecasts");
@@ -221,7 +221,7 @@ fn the_first_screen_fits_a_terminal() {
         let widest = screen.lines().map(|line| line.chars().count()).max();
         assert!(widest <= Some(80), "{file}: {widest:?} columns");
         holds(&file, &screen, &["--full: ", "inputs ("]);
-        let full = stdout(&["estimate", "--full", &file]);
+        let full = stdout(&[&["estimate", "--full", &file][..], &SHORT].concat());
         assert!(full.lines().count() > screen.lines().count(), "{file}");
         holds(&file, &full, &["Inputs\n"]);
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::common::{flopcast, holds, refused, root};
+use crate::common::{SHORT, flopcast, holds, refused, root};
 
 /// A folder with copies of the shipped scenarios.
 fn folder(name: &str) -> PathBuf {
@@ -35,7 +35,8 @@ fn locked_scenarios_give_the_same_bytes() {
     let folder = folder("same");
     let files = scenarios(&folder);
     let estimates = || -> Vec<_> {
-        files.iter().map(|file| flopcast(&["estimate", file, "--format", "json"]).stdout).collect()
+        let asked = |file| [&["estimate", file, "--format", "json"][..], &SHORT].concat();
+        files.iter().map(|file| flopcast(&asked(file)).stdout).collect()
     };
     let before = estimates();
     let mut arguments = vec!["lock"];

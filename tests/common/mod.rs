@@ -21,6 +21,9 @@ training:
 placement: {purchase: {price: 2 USD/device-h}, region: USA, start: 2027-01-01}
 ";
 
+/// Options of simulated runs that are as short as may be, for what holds at any length.
+pub const SHORT: [&str; 4] = ["--requests", "200", "--seeds", "1"];
+
 /// The repository's root.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
