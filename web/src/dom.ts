@@ -32,6 +32,11 @@ export function write(node: Node, text: string): void {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/** Sets an attribute where it differs, likewise. */
+export function set(element: Element, name: string, value: string): void {
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+}
+
 const SVG = "http://www.w3.org/2000/svg";
 const DRAWN = new Set(["svg", "g", "title", "desc", "text", "tspan", "rect", "path", "circle", "line", "polyline"]);
 const DRAWN_BY = new Set([

@@ -2,7 +2,7 @@
 // changes of it; it keeps no state of its own.
 
 import { Combobox } from "./combobox.ts";
-import { h } from "./dom.ts";
+import { h, set } from "./dom.ts";
 import { type Field, GROUPS, type Group, usual } from "./fields.ts";
 import type { Forecast, Lists } from "./forecast.ts";
 import { read, short } from "./quantity.ts";
@@ -91,7 +91,7 @@ export class Form {
     const show = (scenario: Scenario) => {
       const complex = scenario.kind(field.path) === "complex";
       box.value = scenario.get(field.path);
-      box.input.placeholder = complex ? "as in the YAML" : "not said";
+      set(box.input, "placeholder", complex ? "as in the YAML" : "not said");
     };
     return { field, element, show };
   }
@@ -124,7 +124,7 @@ export class Form {
       const value = scenario.get(field.path);
       if (document.activeElement !== text && text.value !== value) text.value = value;
       const said = usual(field, forecast);
-      text.placeholder = kind === "complex" ? "as in the YAML" : said ? `auto: ${said}` : "auto";
+      set(text, "placeholder", kind === "complex" ? "as in the YAML" : said ? `auto: ${said}` : "auto");
       const quantity = read(value || said);
       slider.classList.toggle("open", value === "");
       if (document.activeElement === slider) return;
@@ -138,8 +138,9 @@ export class Form {
       const share = ends.even
         ? (quantity.value - from) / (to - from)
         : Math.log(quantity.value / from) / Math.log(to / from);
-      slider.value = String(Math.round(STEPS * Math.min(1, Math.max(0, share))));
-      slider.setAttribute("aria-valuetext", value || said || "auto");
+      const at = String(Math.round(STEPS * Math.min(1, Math.max(0, share))));
+      if (slider.value !== at) slider.value = at;
+      set(slider, "aria-valuetext", value || said || "auto");
     };
     return { field, element, show };
   }
