@@ -202,6 +202,10 @@ impl<'a, S: StepTime> Queue<'a, S> {
         if high.1 < 0.0 && self.prompts_first() {
             return self.crowded(rate);
         }
+        if self.steps() <= 0.0 {
+            // Nobody stays to decode.
+            return Busy { rate, ..self.at_batch(0.0) };
+        }
         let mut moved_high = false;
         while high.0 - low.0 > 1e-9 * high.0 && high.1 > 0.0 && low.1 < 0.0 {
             let batch = (low.0 * high.1 - high.0 * low.1) / (high.1 - low.1);
