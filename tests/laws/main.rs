@@ -11,6 +11,7 @@ mod carbon;
 mod disaggregated;
 mod explain;
 mod ledger;
+mod loads;
 mod networks;
 mod one_step_time;
 mod optimum;
