@@ -21,7 +21,7 @@ use flopcast_core::model::{Input as ModelInput, Model};
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::{
     Data, DeviceFlopRate, DeviceMemory, Distribution, Measure, Precision, Share, Time,
-    TokensPerRequest,
+    TokensPerRequest, text,
 };
 use flopcast_core::serving::calibration::Calibration;
 use flopcast_core::serving::instance::{Instances, Parts};
@@ -522,25 +522,38 @@ fn replica(
         memory_share,
         reserve,
         max_batch: match &service.max_batch {
-            Some(given) if !(1.0..=65536.0).contains(&given.spread.central()) => {
-                return Err(given.refuse("a batch holds from 1 to 65,536 requests"));
+            Some(given) => {
+                let most = MOST_BATCH * f64::from(spread.data);
+                if !(1.0..=most).contains(&given.spread.central()) {
+                    let most = text::count(most);
+                    return Err(given.refuse(format!("a batch holds from 1 to {most} requests")));
+                }
+                given.input("inference.max_batch")
             }
-            Some(given) => given.input("inference.max_batch"),
-            None => max_batch(engine)?,
+            None => max_batch(engine, spread.data)?,
         },
         speculation,
     };
     Ok((replica, instances))
 }
 
-/// The largest batch of an engine as it comes, or of a network that answers in one pass.
-fn max_batch(engine: &Engine) -> Result<Input<f64>> {
+/// The largest batch that a scenario may give to a data-parallel rank.
+const MOST_BATCH: f64 = 65_536.0;
+
+/// The largest batch of an engine as it comes, each of whose data-parallel ranks has a scheduler of
+/// its own, or of a network that answers in one pass.
+fn max_batch(engine: &Engine, ranks: u32) -> Result<Input<f64>> {
     let Some(name) = &engine.name else {
         return Ok(assumed("largest batch", 256.0, "a usual setting of a server"));
     };
     let (_, settings) = engine.calibration.engine(name)?;
-    let most = f64::from(settings.most_sequences(&engine.device));
+    let each = f64::from(settings.most_sequences(&engine.device));
+    let most = each * f64::from(ranks);
     let why = format!("the default of {name} {} on such a device", settings.version);
+    let why = match ranks {
+        1 => why,
+        _ => format!("{why}, {} for each of {ranks} data-parallel ranks", text::count(each)),
+    };
     Ok(Input::new("largest batch", most, Basis::Assumed { why, source: None }))
 }
 
