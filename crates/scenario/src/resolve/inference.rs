@@ -220,7 +220,7 @@ fn generation(
                 .and_then(|it| step_error(service, served.model(), it, engine.calibration)),
             instances: instances.map(Arc::new),
             precision: service.precision.placed(),
-            kv_precision: service.kv_precision.unwrap_or(service.precision.value),
+            kv_precision: engine.kv,
             quantized: served.formats(),
             kinds: asked.classes.into_iter().map(traffic::AskedClass::kind).collect(),
             burstiness: asked.burstiness,
@@ -365,7 +365,7 @@ impl Engine {
             weights: served
                 .formats()
                 .map_or_else(|| instance::weights(precision.value), instance::quantized),
-            kv: service.kv_precision.unwrap_or(precision.value),
+            kv: cache(service, name.as_deref(), calibration, notes)?,
             calibration,
             peak,
             adapters: adapters(service, served.model(), name.is_some())?,
@@ -410,6 +410,32 @@ impl Engine {
         };
         Instances::new(&parts, self.calibration).map(Some)
     }
+}
+
+/// The number format of the KV cache: as named, or that of the engine as it comes.
+///
+/// # Errors
+/// If no such engine is calibrated.
+fn cache(
+    service: &Inference,
+    engine: Option<&str>,
+    calibration: &Calibration,
+    notes: &mut Notes,
+) -> Result<Precision> {
+    let precision = service.precision.value;
+    let (None, Some(name)) = (service.kv_precision, engine) else {
+        return Ok(service.kv_precision.unwrap_or(precision));
+    };
+    let (_, settings) = calibration.engine(name)?;
+    let kept = settings.cache(precision);
+    if precision.size().value < 2.0 {
+        notes.choose(Choice {
+            path: "inference.kv_precision",
+            value: kept.to_string(),
+            why: format!("the default of {name} {} for weights in {precision}", settings.version),
+        });
+    }
+    Ok(kept)
 }
 
 /// Adapters of the model: rank x (in + out) weights of each projection, in 16 bits.
