@@ -20,6 +20,7 @@ mod parallelism;
 mod ranges;
 mod recipes;
 mod refresh;
+mod requests;
 mod search;
 mod slices;
 mod speculative;

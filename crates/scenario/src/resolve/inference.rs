@@ -28,6 +28,7 @@ use flopcast_core::serving::instance::{Instances, Parts};
 use flopcast_core::serving::plan::{
     Adapters, Demand, FlopPerRequest, Mixture, Replica, Speculation, Spread,
 };
+use flopcast_core::serving::served::ServedModel;
 use flopcast_core::serving::simulator::Admission;
 use flopcast_core::serving::step::Weights;
 use flopcast_core::serving::{instance, memory, network};
@@ -114,6 +115,7 @@ fn generation(
     served.note(device, notes);
     let doubts = model.warnings.iter().map(|warning| format!("model: {warning}"));
     notes.warnings.extend(doubts);
+    remark(&asked, (&model, &media), &|input| of(input).map(|(_, model)| model), notes)?;
     // The answer's tokens pass the model one by one: forward of the whole less that of the prompt.
     // What is found in the cache is not computed again.
     let (mut prefill, mut request) = (0.0, 0.0);
@@ -239,6 +241,61 @@ fn generation(
         replica,
         refresh: None,
     })
+}
+
+/// Says what the requests take for granted of the model: passes that are no whole answer, and
+/// prompts longer than it was made for.
+///
+/// # Errors
+/// If they have tokens, and the model reads none.
+fn remark(
+    asked: &Asked,
+    (model, media): (&Model, &ModelInput),
+    built: &dyn Fn(&ModelInput) -> Result<Arc<Model>>,
+    notes: &mut Notes,
+) -> Result<()> {
+    if let Some(length) = asked.classes.iter().find_map(|class| class.input.as_ref())
+        && model.extents.vocabulary == 0
+        && built(media)?.input.sequence.is_none()
+    {
+        return Err(Error::input(format!("{} has no use for input tokens", model.name))
+            .at(Some(&length.place))
+            .hint("leave it out"));
+    }
+    let encoded = model.input.decoder_sequence.is_some();
+    for class in &asked.classes {
+        let (input, output) = class.tokens();
+        let length = if encoded { input.max(output) } else { input + output };
+        if let Some(most) = model.extents.max_sequence.filter(|most| length > *most as f64) {
+            notes.warn(format!(
+                "requests of {} tokens on average are longer than the {} that {} was made for",
+                text::count(length),
+                text::count(most as f64),
+                model.name
+            ));
+        }
+    }
+    if asked.classes.iter().any(|class| class.output.is_some()) {
+        return Ok(());
+    }
+    if encoded && ServedModel::of(model).is_ok() {
+        notes.warn(
+            "one pass of encoder and decoder; nothing is generated: say \
+             inference.traffic.output_tokens"
+                .to_owned(),
+        );
+    }
+    // A denoiser alone runs as often as is asked for, once where nobody does.
+    let runs = |model: &Model| model.layers.first().map(|layer| layer.count);
+    let twice = built(&ModelInput { steps: Some(2), ..*media });
+    if model.input.steps.is_none() && twice.is_ok_and(|it| runs(&it) > runs(model)) {
+        notes.warn(
+            "one pass of the denoiser, not an image or a video: inference.traffic.steps says how \
+             many it takes, and guidance whether each runs twice"
+                .to_owned(),
+        );
+    }
+    Ok(())
 }
 
 /// The admission control of an engine.
