@@ -19,7 +19,8 @@ fn of(engine: &str, data: u32, inference: &str) -> Value {
 
 #[test]
 fn latencies_are_positive_and_energy_is_known() {
-    let traffic = "traffic: {requests: 200M/day, input_tokens: 1000, output_tokens: 200}";
+    let traffic =
+        "traffic: {requests: 200M/day, input_tokens: {mean: 1000}, output_tokens: {mean: 200}}";
     for engine in ["vllm", "sglang", "lmdeploy"] {
         for data in [8, 144] {
             for batch in ["", ", max_batch: 2048"] {
@@ -52,7 +53,7 @@ fn longer_answers_take_more_energy() {
                     "inference.slo={}",
                     "inference.traffic.requests=200k/day",
                     &format!("inference.engine={engine}"),
-                    &format!("inference.traffic.output_tokens={output}"),
+                    &format!("inference.traffic.output_tokens={{mean: {output}}}"),
                 ],
             );
             let report = report.and_then(|it| answer(Way::Estimate, &it));

@@ -23,7 +23,7 @@ fn service(model: &str, traffic: &str, more: &str) -> (Arc<Service>, String) {
         .unwrap_or_else(|error| panic!("{model}, {traffic}, {more}: {error}"))
 }
 
-const CHAT: &str = "input_tokens: 1000, output_tokens: 200";
+const CHAT: &str = "input_tokens: {mean: 1000}, output_tokens: {mean: 200}";
 
 #[test]
 fn each_rank_of_an_engine_has_its_own_largest_batch() {
@@ -78,22 +78,26 @@ fn a_denoiser_runs_as_often_as_is_asked() {
 #[test]
 fn what_a_model_is_not_made_for_is_said() {
     for (model, traffic, part) in [
-        ("gpt2", "input_tokens: 16000, output_tokens: 10", "16,010 tokens on average are longer"),
-        ("bert-base", "input_tokens: 8192", "longer than the 512 that"),
+        (
+            "gpt2",
+            "input_tokens: {mean: 16000}, output_tokens: {mean: 10}",
+            "16,010 tokens on average are longer",
+        ),
+        ("bert-base", "input_tokens: {mean: 8192}", "longer than the 512 that"),
         ("whisper-large-v3", "audio: 30 s", "nothing is generated"),
     ] {
         holds(model, &service(model, traffic, "").1, &[part]);
     }
     for (model, traffic) in [
-        ("gpt2", "input_tokens: 500, output_tokens: 100"),
-        ("bert-base", "input_tokens: 512"),
-        ("whisper-large-v3", "audio: 30 s, input_tokens: 4, output_tokens: 100"),
+        ("gpt2", "input_tokens: {mean: 500}, output_tokens: {mean: 100}"),
+        ("bert-base", "input_tokens: {mean: 512}"),
+        ("whisper-large-v3", "audio: 30 s, input_tokens: {mean: 4}, output_tokens: {mean: 100}"),
         ("dinov2-base", ""),
     ] {
         let (_, warnings) = service(model, traffic, "");
         assert!(!warnings.contains("longer than") && !warnings.contains("one pass"), "{warnings}");
     }
     let refused =
-        tried("dinov2-base", "input_tokens: 1000", "").map(|_| ()).expect_err("no tokens");
+        tried("dinov2-base", "input_tokens: {mean: 1000}", "").map(|_| ()).expect_err("no tokens");
     holds("dinov2", &refused, &["has no use for input tokens"]);
 }
