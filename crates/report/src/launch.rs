@@ -189,7 +189,7 @@ impl Serving {
         let mut text = format!(
             "vllm serve \"$MODEL\" --tensor-parallel-size {tensor} --pipeline-parallel-size {pipeline} \
              --data-parallel-size {data} --max-num-seqs {}",
-            self.max_batch
+            self.max_batch.div_ceil(u64::from(data.max(1)))
         );
         if self.expert_parallel {
             text += " --enable-expert-parallel";

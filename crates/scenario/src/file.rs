@@ -535,10 +535,11 @@ pub struct Inference {
     /// weights as their file stores them.
     #[serde(default = "bf16")]
     pub precision: Located<Precision>,
-    /// Number format of the KV cache; that of `precision`.
+    /// Number format of the KV cache; the engine's own: 16 bits, or that of weights of at most 8 bits
+    /// in 8 bits where the engine narrows it alike (TensorRT-LLM).
     pub kv_precision: Option<Precision>,
     /// Requests that a replica batches at most, over all data-parallel ranks; the
-    /// engine's own number, 256 of a network that answers in one pass.
+    /// engine's own number for each rank, 256 of a network that answers in one pass.
     pub max_batch: Option<Given<f64>>,
     /// Tokens that an engine works on in one step at most, per data-parallel rank (vLLM:
     /// `max_num_batched_tokens`); the engine's usual number.

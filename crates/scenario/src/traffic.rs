@@ -33,7 +33,8 @@ pub struct Traffic {
     pub image_size: Option<Located<u64>>,
     /// Sound of each request, whose tokens come on top of its input tokens: `30 s`.
     pub audio: Option<Given<Time>>,
-    /// Steps in which a pipeline of diffusion makes each image or video; those usual for it.
+    /// Steps in which a pipeline of diffusion makes each image or video; those usual for it, one of a
+    /// denoiser alone.
     pub steps: Option<Located<u64>>,
     /// Strength of classifier-free guidance; above 1 each step runs twice, unless the denoiser takes
     /// the strength as an input. As is usual for the pipeline.

@@ -14,6 +14,7 @@ use super::step::{Deployment, Roofline};
 use crate::calibration::{self, Facts, Shipped, declared};
 use crate::catalog::Device;
 use crate::diagnostic::{Error, Result};
+use crate::quantity::Precision;
 
 /// The constants of `hardware/serving-calibration.yaml`; `engine.step_ms` and the like belong to an
 /// engine.
@@ -421,6 +422,16 @@ impl Engine {
         match self.in_turn {
             Some(chunk) => time.in_turn(chunk),
             None => time,
+        }
+    }
+
+    /// Number format of the KV cache unless the engine is told otherwise: that of 16 bits that the
+    /// model computes in, or 8 bits of a quantised model where the engine narrows it alike.
+    pub fn cache(&self, precision: Precision) -> Precision {
+        match (precision.size().value, self.kv_8_bit) {
+            (2.0.., _) | (1.0, true) => precision,
+            (_, true) => Precision::Fp8,
+            (_, false) => Precision::Bf16,
         }
     }
 

@@ -23,6 +23,7 @@ use std::convert::Infallible;
 use std::ops::{Div, Mul};
 use std::sync::Arc;
 
+pub use super::batches::Batches;
 use super::correction::Correction;
 use super::first::First;
 use super::instance::{Engines, Instances, Pool, Unfit};
@@ -121,17 +122,6 @@ struct Factors {
     round: Option<Traced<f64>>,
     /// The model that times it, in words.
     how: Arc<str>,
-}
-
-/// Batches of a network that answers in one pass, or of prompts on instances of their own.
-#[derive(Clone, Debug)]
-pub struct Batches {
-    /// Time of a request alone.
-    pub alone: Traced<Time>,
-    /// Time of a full batch.
-    pub full: Traced<Time>,
-    /// Requests of a full batch, at least one.
-    pub most: Traced<Requests>,
 }
 
 /// Rounds of drafted tokens and a verification.
@@ -625,10 +615,13 @@ impl Generation {
             (token.clone(), &steps * &token)
         };
         let plain = &steps * &token;
-        let rho = ((&decoding * &plain).number() / most).named("share of the batch in use");
+        let rho = self.scarcity(&queue, &decoding, &plain);
         let root = (2.0 * &(most + 1.0)).pow(&Traced::constant(0.5));
         let variation = (gaps + &asked.answers) / 2.0;
-        let place = variation * (rho.pow(&root) / (most * (1.0 - &rho))) * plain;
+        let spare = 1.0 - &rho;
+        // From the highest rate on the wait has no end.
+        let spare = if spare.value() < 0.0 { spare.or_nothing() } else { spare };
+        let place = variation * (rho.pow(&root) / (most * spare)) * plain;
         let place = place.named("wait for a place in the batch");
         let first = match split {
             None => self.first(&queue, load.busy, &decoding, &token),
@@ -644,6 +637,25 @@ impl Generation {
             Some(split) => (api_server + first, stay + &split.transfer + place),
         };
         Latency::of(ttft, rest, tpot, correction)
+    }
+
+    /// Share of the batch in use. Prompts that come one by one fill it below its highest rate, at
+    /// which they are read together: places are then as scarce as that rate is near.
+    fn scarcity(
+        &self,
+        queue: &Queue<'_, Speculative<Roofline>>,
+        rate: &Traced<RequestRate>,
+        decoding: &Traced<TimePerRequest>,
+    ) -> Traced<f64> {
+        let share = (rate * decoding).number() / &self.most;
+        let highest = queue.full().rate;
+        if rate.value().value / highest >= share.value() {
+            return share.named("share of the batch in use");
+        }
+        let highest = self.asked.output.beside(RequestRate::from_stored(highest), || {
+            ("highest rate of an instance".to_owned(), self.factors.how.to_string())
+        });
+        (rate / highest).number().named("share of the highest rate")
     }
 
     /// The wait for the step under way and what came within it, and the prompt's own step.
@@ -711,27 +723,6 @@ impl Speculation {
             tokens: self.tokens_per_verification(),
             draft_share: self.draft.as_ref().map(|_| share()),
         }
-    }
-}
-
-impl Batches {
-    /// Mean time of a request where a batch takes what waits. With T1 the time of one request and
-    /// a = (TB - T1) / (B - 1) that of each further one, a batch of rate x T requests takes
-    /// T = (T1 - a) / (1 - r a), at least T1; a request waits for half of the batch under way and
-    /// then takes its own. Without batches it is M/D/1: T1 + r T1^2 / (2 (1 - r T1)).
-    fn latency(&self, rate: &Traced<RequestRate>) -> Traced<TimePerRequest> {
-        let request = || Traced::constant(Requests::from_stored(1.0));
-        let Self { alone, full, most } = self;
-        let lone = alone / request();
-        let busy = (rate * &lone).number();
-        if most.value().value < 2.0 {
-            return &busy * &lone / (2.0 * (1.0 - &busy)) + &lone;
-        }
-        let each =
-            ((full - alone) / (most - request())).named("time of a further request in a batch");
-        let batch = (&lone - &each) / (1.0 - (rate * &each).number());
-        let batch = batch.max(&lone).named("time of a batch");
-        &batch * (1.0 + busy.min(&one()) / 2.0)
     }
 }
 

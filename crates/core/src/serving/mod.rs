@@ -7,6 +7,7 @@
 //! long a batch takes in models that answer in one pass, [`speculative`] drafts tokens ahead, and
 //! [`calls`] puts the latencies of several services together into that of a request which calls them.
 
+mod batches;
 mod bound;
 pub mod calibration;
 pub mod calls;

@@ -202,6 +202,10 @@ impl<'a, S: StepTime> Queue<'a, S> {
         if high.1 < 0.0 && self.prompts_first() {
             return self.crowded(rate);
         }
+        if self.steps() <= 0.0 {
+            // Nobody stays to decode.
+            return Busy { rate, ..self.at_batch(0.0) };
+        }
         let mut moved_high = false;
         while high.0 - low.0 > 1e-9 * high.0 && high.1 > 0.0 && low.1 < 0.0 {
             let batch = (low.0 * high.1 - high.0 * low.1) / (high.1 - low.1);
@@ -286,7 +290,9 @@ impl<'a, S: StepTime> Queue<'a, S> {
         let behind = rho + rho * rho * (1.0 + variation) / (2.0 * (1.0 - rho));
         let reading = behind * prompt / (1.0 - rho);
         if self.prompts_first() {
-            return Crowd { steps: 1.0, longer: reading };
+            // By Little's law a request that stays longer than so would leave no place for the next.
+            let most = (self.most / rate - self.steps() * token).max(0.0);
+            return Crowd { steps: 1.0, longer: reading.min(most) };
         }
         let prompts = behind.max(1.0).min(self.budget(batch) / self.request.computed);
         let tokens = self.tokens(batch, prompts * self.request.computed, prompts.max(1.0));

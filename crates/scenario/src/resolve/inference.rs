@@ -21,13 +21,14 @@ use flopcast_core::model::{Input as ModelInput, Model};
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::{
     Data, DeviceFlopRate, DeviceMemory, Distribution, Measure, Precision, Share, Time,
-    TokensPerRequest,
+    TokensPerRequest, text,
 };
 use flopcast_core::serving::calibration::Calibration;
 use flopcast_core::serving::instance::{Instances, Parts};
 use flopcast_core::serving::plan::{
     Adapters, Demand, FlopPerRequest, Mixture, Replica, Speculation, Spread,
 };
+use flopcast_core::serving::served::ServedModel;
 use flopcast_core::serving::simulator::Admission;
 use flopcast_core::serving::step::Weights;
 use flopcast_core::serving::{instance, memory, network};
@@ -123,6 +124,7 @@ fn generation(
     served.note(device, notes);
     let doubts = model.warnings.iter().map(|warning| format!("model: {warning}"));
     notes.warnings.extend(doubts);
+    remark(&asked, (&model, &media), &|input| of(input).map(|(_, model)| model), notes)?;
     // The answer's tokens pass the model one by one: forward of the whole less that of the prompt.
     // What is found in the cache is not computed again.
     let (mut prefill, mut request) = (0.0, 0.0);
@@ -229,7 +231,7 @@ fn generation(
                 .and_then(|it| step_error(service, served.model(), it, engine.calibration)),
             instances: instances.map(Arc::new),
             precision: service.precision.placed(),
-            kv_precision: service.kv_precision.unwrap_or(service.precision.value),
+            kv_precision: engine.kv,
             quantized: served.formats(),
             kinds: asked.classes.into_iter().map(traffic::AskedClass::kind).collect(),
             burstiness: asked.burstiness,
@@ -248,6 +250,61 @@ fn generation(
         replica,
         refresh: None,
     })
+}
+
+/// Says what the requests take for granted of the model: passes that are no whole answer, and
+/// prompts longer than it was made for.
+///
+/// # Errors
+/// If they have tokens, and the model reads none.
+fn remark(
+    asked: &Asked,
+    (model, media): (&Model, &ModelInput),
+    built: &dyn Fn(&ModelInput) -> Result<Arc<Model>>,
+    notes: &mut Notes,
+) -> Result<()> {
+    if let Some(length) = asked.classes.iter().find_map(|class| class.input.as_ref())
+        && model.extents.vocabulary == 0
+        && built(media)?.input.sequence.is_none()
+    {
+        return Err(Error::input(format!("{} has no use for input tokens", model.name))
+            .at(Some(&length.place))
+            .hint("leave it out"));
+    }
+    let encoded = model.input.decoder_sequence.is_some();
+    for class in &asked.classes {
+        let (input, output) = class.tokens();
+        let length = if encoded { input.max(output) } else { input + output };
+        if let Some(most) = model.extents.max_sequence.filter(|most| length > *most as f64) {
+            notes.warn(format!(
+                "requests of {} tokens on average are longer than the {} that {} was made for",
+                text::count(length),
+                text::count(most as f64),
+                model.name
+            ));
+        }
+    }
+    if asked.classes.iter().any(|class| class.output.is_some()) {
+        return Ok(());
+    }
+    if encoded && ServedModel::of(model).is_ok() {
+        notes.warn(
+            "one pass of encoder and decoder; nothing is generated: say \
+             inference.traffic.output_tokens"
+                .to_owned(),
+        );
+    }
+    // A denoiser alone runs as often as is asked for, once where nobody does.
+    let runs = |model: &Model| model.layers.first().map(|layer| layer.count);
+    let twice = built(&ModelInput { steps: Some(2), ..*media });
+    if model.input.steps.is_none() && twice.is_ok_and(|it| runs(&it) > runs(model)) {
+        notes.warn(
+            "one pass of the denoiser, not an image or a video: inference.traffic.steps says how \
+             many it takes, and guidance whether each runs twice"
+                .to_owned(),
+        );
+    }
+    Ok(())
 }
 
 /// The admission control of an engine.
@@ -374,7 +431,7 @@ impl Engine {
             weights: served
                 .formats()
                 .map_or_else(|| instance::weights(precision.value), instance::quantized),
-            kv: service.kv_precision.unwrap_or(precision.value),
+            kv: cache(service, name.as_deref(), calibration, notes)?,
             calibration,
             peak,
             adapters: adapters(service, served.model(), name.is_some())?,
@@ -419,6 +476,32 @@ impl Engine {
         };
         Instances::new(&parts, self.calibration).map(Some)
     }
+}
+
+/// The number format of the KV cache: as named, or that of the engine as it comes.
+///
+/// # Errors
+/// If no such engine is calibrated.
+fn cache(
+    service: &Inference,
+    engine: Option<&str>,
+    calibration: &Calibration,
+    notes: &mut Notes,
+) -> Result<Precision> {
+    let precision = service.precision.value;
+    let (None, Some(name)) = (service.kv_precision, engine) else {
+        return Ok(service.kv_precision.unwrap_or(precision));
+    };
+    let (_, settings) = calibration.engine(name)?;
+    let kept = settings.cache(precision);
+    if precision.size().value < 2.0 {
+        notes.choose(Choice {
+            path: "inference.kv_precision",
+            value: kept.to_string(),
+            why: format!("the default of {name} {} for weights in {precision}", settings.version),
+        });
+    }
+    Ok(kept)
 }
 
 /// Adapters of the model: rank x (in + out) weights of each projection, in 16 bits.
@@ -531,25 +614,38 @@ fn replica(
         memory_share,
         reserve,
         max_batch: match &service.max_batch {
-            Some(given) if !(1.0..=65536.0).contains(&given.spread.central()) => {
-                return Err(given.refuse("a batch holds from 1 to 65,536 requests"));
+            Some(given) => {
+                let most = MOST_BATCH * f64::from(spread.data);
+                if !(1.0..=most).contains(&given.spread.central()) {
+                    let most = text::count(most);
+                    return Err(given.refuse(format!("a batch holds from 1 to {most} requests")));
+                }
+                given.input("inference.max_batch")
             }
-            Some(given) => given.input("inference.max_batch"),
-            None => max_batch(engine)?,
+            None => max_batch(engine, spread.data)?,
         },
         speculation,
     };
     Ok((replica, instances))
 }
 
-/// The largest batch of an engine as it comes, or of a network that answers in one pass.
-fn max_batch(engine: &Engine) -> Result<Input<f64>> {
+/// The largest batch that a scenario may give to a data-parallel rank.
+const MOST_BATCH: f64 = 65_536.0;
+
+/// The largest batch of an engine as it comes, each of whose data-parallel ranks has a scheduler of
+/// its own, or of a network that answers in one pass.
+fn max_batch(engine: &Engine, ranks: u32) -> Result<Input<f64>> {
     let Some(name) = &engine.name else {
         return Ok(assumed("largest batch", 256.0, "a usual setting of a server"));
     };
     let (_, settings) = engine.calibration.engine(name)?;
-    let most = f64::from(settings.most_sequences(&engine.device));
+    let each = f64::from(settings.most_sequences(&engine.device));
+    let most = each * f64::from(ranks);
     let why = format!("the default of {name} {} on such a device", settings.version);
+    let why = match ranks {
+        1 => why,
+        _ => format!("{why}, {} for each of {ranks} data-parallel ranks", text::count(each)),
+    };
     Ok(Input::new("largest batch", most, Basis::Assumed { why, source: None }))
 }
 

@@ -88,8 +88,10 @@ impl Replica<'_> {
         let mut formats = [Precision::Fp8, Precision::Int8, Precision::Int4, Precision::Fp4];
         formats.sort_by_key(|it| !accelerator.as_ref().is_ok_and(|of| of.peak(*it).is_ok()));
         let narrowed = formats.into_iter().filter(narrower).find_map(|precision| {
-            let follows = demand.kv_precision == given;
-            let kv_bytes = if follows { precision.size().value } else { deployment.kv_bytes };
+            let cache = |format| instances.settings().cache(format);
+            let follows = demand.kv_precision == cache(given);
+            let kv_bytes =
+                if follows { cache(precision).size().value } else { deployment.kv_bytes };
             let narrow = Deployment { weights: weights(precision), kv_bytes, ..*deployment };
             Some((precision, holds(device, &narrow, *length)?))
         });

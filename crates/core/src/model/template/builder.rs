@@ -80,6 +80,7 @@ pub fn build(
     }
     builder.enter(chain, model_type, class, config, Vec::new())?;
     builder.run_frame()?;
+    let runs = builder.name("runs")?.and_then(|value| value.whole()).unwrap_or(1);
     builder.all_read(name)?;
     let media = builder.name("media_tokens")?.and_then(|value| value.whole()).unwrap_or(0);
     let filled = builder.filled_input()?;
@@ -101,6 +102,9 @@ pub fn build(
         };
     }
     let max_sequence = builder.name("max_sequence")?.and_then(|value| value.whole());
+    for layer in &mut builder.layers {
+        layer.count = layer.count.saturating_mul(runs);
+    }
     let mut model = Model::new(name, builder.layers, filled, max_sequence)?;
     model.assumptions = builder.assumptions;
     model.media_tokens = media;
