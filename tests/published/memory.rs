@@ -120,6 +120,34 @@ fn images_and_sound_cost_what_their_towers_do() {
     // LLaVA-1.5 resizes an image to 336: 24 x 24 patches, each a token. Gemma 3 makes 256 of any.
     close("memory", flops(&["llava-1.5-7b", "--images", "1"]).1, 576.0, 1e-12);
     close("memory", flops(&["gemma-3-4b", "--images", "3"]).1, 768.0, 1e-12);
+    // Learned queries or pools make the same number of any image; a large one of MiniCPM-V passes in slices, too.
+    for (model, tokens) in [
+        ("minicpm-v-2.6", 64.0),
+        ("gemma-3n-e4b", 256.0),
+        ("florence-2-large", 577.0),
+        ("blip2-opt-2.7b", 32.0),
+        ("kosmos-2", 64.0),
+        ("internvl2.5-8b", 256.0),
+    ] {
+        let (alone, _) = flops(&[model]);
+        let (seen, counted) = flops(&[model, "--images", "1"]);
+        close(model, counted, tokens, 1e-12);
+        assert!(seen - alone > 1e11, "{model}: a tower of {} FLOP", seen - alone);
+    }
+    close("memory", flops(&["minicpm-v-2.6", "--image-size", "1344"]).1, 640.0, 1e-12);
+    // Any side becomes a multiple of 28 pixels: 1024 as 1036, 37 x 37 tokens.
+    for model in ["qwen2-vl-7b", "qwen2.5-vl-7b", "qwen2.5-omni-7b", "mistral-small-3.1-24b"] {
+        close(model, flops(&[model, "--image-size", "1024"]).1, 1369.0, 1e-12);
+    }
+    // Thirty seconds are 25 tokens a second, 13, or a clip.
+    for (model, tokens) in
+        [("qwen2.5-omni-7b", 750.0), ("qwen3-omni-30b-a3b", 390.0), ("gemma-3n-e4b", 188.0)]
+    {
+        let (alone, _) = flops(&[model]);
+        let (heard, counted) = flops(&[model, "--audio", "30s"]);
+        close(model, counted, tokens, 1e-12);
+        assert!(heard - alone > 1e11, "{model}: a tower of {} FLOP", heard - alone);
+    }
     // wav2vec2 at 16 kHz: thirty seconds are three times ten, but for attention.
     let ten = flops(&["wav2vec2-base"]).0;
     let thirty = flops(&["wav2vec2-base", "--audio", "30s"]).0;
