@@ -36,7 +36,8 @@
 //! steps T' = V + the prompts that came in T, each of which adds t, and rho = r t, that is
 //! (1/2 + rho) E(T^2) / E(T), Var(T) = r E(T) E(t^2) / (1 - rho^2). Where the batch is full it waits for
 //! a place: (Ca^2 + Cs^2) / 2 x rho^sqrt(2 (B + 1)) / (B (1 - rho)) x g TPOT (Sakasegawa 1977), with
-//! rho = b / B and the squared coefficients of variation of gaps and answers.
+//! rho = b / B, at most rate / highest rate, and the squared coefficients of variation of gaps and
+//! answers.
 
 use super::request::MeanRequest;
 use super::simulator::{Limits, Scheduler, StepTime};
