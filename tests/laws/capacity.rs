@@ -55,7 +55,7 @@ fn what_cannot_be_is_said_with_its_reason() {
         ("inference.slo={tpot: {p95: 5 ms}}", 1, "below the physical floor: reading 72.66 GB"),
         ("inference.slo={ttft: {p95: 20 ms}}", 1, "the FLOPs of the mean prompt take"),
         ("inference.slo={ttft: {p95: 100 ms}}", 1, "cannot be met at any load"),
-        ("inference.parallelism={tensor: 1}", 1, "fits with inference.parallelism.tensor=2: 145"),
+        ("inference.parallelism={tensor: 1}", 1, "fits with inference.parallelism.tensor=2: 291"),
         ("inference.parallelism={tensor: 1}", 1, "fits with inference.precision=int4: "),
         ("inference.parallelism={tensor: 1}", 1, "fits on "),
         ("inference.traffic.input_tokens={mean: 5M, p95: 6M}", 1, "of at most "),

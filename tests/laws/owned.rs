@@ -379,7 +379,7 @@ fn purchases_are_what_is_written_off_and_what_is_left() {
             let month = row["month"].as_f64().expect("a month");
             let age = horizon - month / 12.0;
             let devices = row["quantity"].as_f64().expect("devices");
-            let kept = month >= from && age < life;
+            let kept = month >= from && age < life + 1e-9;
             if kept { 30_000.0 * devices * left(month / 12.0, age) } else { 0.0 }
         });
         let name = sets.join(", ");

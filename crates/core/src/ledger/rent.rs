@@ -249,6 +249,9 @@ impl Length {
     }
 }
 
+/// Fewer devices than any fleet has.
+const SOME: f64 = 1e-6;
+
 /// Price then / price today of the terms that run in a year: the mean over its cohorts, each at the
 /// price of the year in which it began.
 fn began(cohorts: &Cohorts, years: &[RentedYear], year: usize) -> Traced<Ratio> {
@@ -262,7 +265,9 @@ fn began(cohorts: &Cohorts, years: &[RentedYear], year: usize) -> Traced<Ratio> 
             let devices = several.iter().map(|it| it.devices.clone());
             let mean =
                 paid.reduce(|sum, more| &sum + &more).zip(devices.reduce(|sum, more| &sum + &more));
-            let mean = mean.map(|(paid, devices)| (paid / devices).retype());
+            // A workbook may set the tariff's share to nothing.
+            let some = Traced::constant(Devices::from_stored(SOME));
+            let mean = mean.map(|(paid, devices)| (paid / devices.max(&some)).retype());
             mean.unwrap_or_else(|| years[year].change.clone())
         }
     }
