@@ -39,10 +39,10 @@ fn a_hint_leads_to_an_answer() {
     let narrow = ["--set", "inference.parallelism.tensor=1", "--set", "inference.precision=int4"];
     let command = [&["capacity", "scenarios/llama-3-70b-serving.yaml"][..], &narrow].concat();
     let error = crate::common::refused(&command, 1);
-    assert!(error.contains("254 requests at once"), "{error}");
+    assert!(error.contains("127 requests at once"), "{error}");
     assert!(!error.contains("has no int4 peak"), "{error}");
     // With the time that it asks for, the fleet is found.
     let relaxed = [&command[..], &["--full", "--set", "inference.slo.ttft.p95=2 s"]].concat();
     let answer = crate::common::stdout(&relaxed);
-    assert!(answer.contains("254"), "{answer}");
+    assert!(answer.contains("127"), "{answer}");
 }

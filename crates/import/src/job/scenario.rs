@@ -202,6 +202,15 @@ impl Writer<'_> {
                  most, are assumed; --set training.sequence_length=4096"
             ));
         }
+        // A preference is two sequences, and answers fill half of their room.
+        let each = |length: u64| match prompt {
+            Some(prompt) => (prompt + length) as f64 / 2.0,
+            None if pairs => 2.0 * length as f64,
+            None => length as f64,
+        };
+        let group = facts.count(Fact::Group).or_else(|| facts.count(Fact::Answers));
+        let answers = group.filter(|_| writes).unwrap_or(1) as f64;
+        let sample = sequence.map(|length| answers * each(length));
         let degree = |fact| facts.count(fact);
         let (tensor, pipeline) = (degree(Fact::Tensor), degree(Fact::Pipeline));
         let context = degree(Fact::Context);
@@ -223,20 +232,13 @@ impl Writer<'_> {
         let batch = degree(Fact::GlobalBatch)
             .or_else(|| of_replica()?.checked_mul(data?))
             .and_then(|sequences| sequences.checked_mul(degree(Fact::Answers).unwrap_or(1)))
-            .map(|sequences| {
-                let length = sequence.unwrap_or(USUAL_SEQUENCE) as f64;
-                // A preference is two sequences, and answers fill half of their room.
-                let filled = prompt.filter(|_| writes).map(|it| (it as f64 + length) / 2.0);
-                let length = if pairs { 2.0 * length } else { filled.unwrap_or(length) };
-                sequences as f64 * length
-            })
+            .map(|sequences| sequences as f64 * each(sequence.unwrap_or(USUAL_SEQUENCE)))
             .or_else(|| facts.number(Fact::GlobalBatchTokens));
         let mut training = Map::new();
         put(&mut training, "recipe", recipe.clone().map(Json::from));
         if self.adapts() && recipe.is_some() || is(&["lora", "qlora"]) {
             training.insert("lora".to_owned(), self.lora());
         }
-        let group = facts.count(Fact::Group).or_else(|| facts.count(Fact::Answers));
         if writes && (is(&["rl"]) || group.is_some() || prompt.is_some()) {
             let mut rollout = Map::new();
             put(&mut rollout, "group", group.map(Json::from));
@@ -287,7 +289,7 @@ impl Writer<'_> {
             training.insert("parallelism".to_owned(), Json::Object(layout));
         }
         put(&mut training, "framework", facts.word(Fact::Framework).map(Json::from));
-        (self.data(sequence, batch), Json::Object(training))
+        (self.data(sample, batch), Json::Object(training))
     }
 
     /// ZeRO's third stage, with a note, where a job says no stage and a copy of the weights with
@@ -326,17 +328,17 @@ impl Writer<'_> {
     }
 
     /// The tokens of the data: as stated, those of all steps (steps x batch), or those of all
-    /// samples (samples x sequence). Where the job says none of them, so many are assumed with a note.
-    fn data(&mut self, sequence: Option<u64>, batch: Option<f64>) -> Json {
+    /// samples (samples x tokens of one). Where the job says none of them, so many are assumed with a note.
+    fn data(&mut self, sample: Option<f64>, batch: Option<f64>) -> Json {
         let facts = self.facts;
         let steps = facts.number(Fact::Steps).zip(batch).map(|(steps, batch)| steps * batch);
-        let samples = facts.number(Fact::Samples).zip(sequence);
+        let samples = facts.number(Fact::Samples).zip(sample);
         let (tokens, once) = match (facts.number(Fact::Tokens), steps, samples) {
             (Some(tokens), ..) => (tokens, false),
             (_, Some(tokens), _) => (tokens, true),
-            (.., Some((samples, sequence))) => {
+            (.., Some((samples, sample))) => {
                 self.note("every sample is taken to fill its sequence");
-                (samples * sequence as f64, false)
+                (samples * sample, false)
             }
             _ => {
                 self.note(
