@@ -215,7 +215,7 @@ fn like_stands_beside_like() {
         SCENARIO.split("placement").next().expect("a run")
     );
     let place = "placement: {purchase: {price: 2 USD/device-h}, pue: 1.1, grid: 50 gCO2e/kWh}\n";
-    let scenario = written("actuals", "staff.yaml", &format!("{staff}{place}"));
+    let scenario = written("actuals", "staff.yaml", format!("{staff}{place}"));
     let bill = log("plain.txt", "hours=10 gpus=8 cost=2000\n");
     let value = json(&["actuals", &bill, "--against", &scenario, "--format", "json"]);
     let whole =

@@ -251,8 +251,11 @@ const TEXTS: &[(&str, Meaning)] = &[
     ("model", |text| text.replace(" billion", "B").replace(" million", "M")),
 ];
 
+/// What a bare number means; none where it means nothing else.
+type Unit = fn(f64) -> Option<String>;
+
 /// Bare numbers whose unit nobody doubts, each by its path.
-const NUMBERS: &[(&str, fn(f64) -> Option<String>)] = &[
+const NUMBERS: &[(&str, Unit)] = &[
     ("finance.horizon", |years| Some(format!("{years} years"))),
     ("placement.owned.amortisation", |years| Some(format!("{years} years"))),
     // No grid is below 3 g or above 3 kg.
@@ -260,12 +263,7 @@ const NUMBERS: &[(&str, fn(f64) -> Option<String>)] = &[
 ];
 
 /// Gives a bare number its unit.
-fn number(
-    document: &mut Node,
-    path: &str,
-    spelt: fn(f64) -> Option<String>,
-    notes: &mut Vec<String>,
-) {
+fn number(document: &mut Node, path: &str, spelt: Unit, notes: &mut Vec<String>) {
     let Some(node) = document.at(path) else { return };
     let Value::Number(number) = node.value else { return };
     if let Some(text) = spelt(number) {

@@ -34,11 +34,8 @@ pub(crate) struct Row {
     pub adapters: bool,
     /// Bytes of a weight that stays frozen.
     pub frozen_bytes: f64,
-    /// True if the model generates the data that it learns from. The time is then that of decoding,
-    /// which the step-time model of training does not know.
-    pub writes: bool,
-    /// True if a sample is two sequences: the chosen answer and the rejected one.
-    pub pairs: bool,
+    /// What a sample of its data is.
+    pub sample: Sample,
     /// True if a critic of the same size learns beside the model.
     pub critic: bool,
     /// Tokens of a step where nobody says; by the size of the model where it is none.
@@ -47,6 +44,25 @@ pub(crate) struct Row {
     pub learned: fn(&Training) -> f64,
     /// The models that each token passes forward only, beside learning.
     pub asked: for<'a> fn(&'a Training) -> Vec<(&'static str, Asked<'a>)>,
+}
+
+/// A sample of the data that a recipe learns from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sample {
+    /// A sequence.
+    Sequence,
+    /// Two sequences: the chosen answer and the rejected one.
+    Pair,
+    /// A prompt, to which the model writes the answers that it learns from. The time is then that of
+    /// decoding, which the step-time model of training does not know.
+    Prompt,
+}
+
+impl Row {
+    /// True if the model writes what it learns from.
+    pub(crate) fn writes(&self) -> bool {
+        self.sample == Sample::Prompt
+    }
 }
 
 /// A model that runs forward only.
@@ -79,8 +95,7 @@ const PLAIN: Row = Row {
     section: None,
     adapters: false,
     frozen_bytes: 2.0,
-    writes: false,
-    pairs: false,
+    sample: Sample::Sequence,
     critic: false,
     batch: Some(TUNED),
     learned: |_| 1.0,
@@ -186,7 +201,7 @@ recipes! {
             exclusive: true,
             optional: false,
         }),
-        writes: true,
+        sample: Sample::Prompt,
         batch: Some(WRITING),
         learned: update_epochs,
         asked: |training| {
@@ -199,9 +214,9 @@ recipes! {
     Sft = "sft" {}
     /// Direct preference optimisation (Rafailov et al. 2023): a frozen reference is asked about each
     /// token of the chosen and the rejected answers.
-    Dpo = "dpo" { pairs: true, asked: |_| vec![("reference", Asked::Copy)] }
+    Dpo = "dpo" { sample: Sample::Pair, asked: |_| vec![("reference", Asked::Copy)] }
     /// Odds-ratio preference optimisation (Hong et al. 2024): pairs, without a reference.
-    Orpo = "orpo" { pairs: true }
+    Orpo = "orpo" { sample: Sample::Pair }
     /// Kahneman-Tversky optimisation (Ethayarajh et al. 2024): reference, and both models asked about
     /// mismatched answers.
     Kto = "kto" {
@@ -212,12 +227,12 @@ recipes! {
         ],
     }
     /// A reward model: all weights, with a head of one number, on pairs of answers.
-    Reward = "reward" { pairs: true }
+    Reward = "reward" { sample: Sample::Pair }
     /// Proximal policy optimisation (Ouyang et al. 2022): the model writes, reward model, reference
     /// and a critic of the same size are asked, model and critic learn.
     Ppo = "ppo" {
         section: Some(&ANSWERS),
-        writes: true,
+        sample: Sample::Prompt,
         batch: Some(WRITING),
         critic: true,
         learned: |training| 2.0 * update_epochs(training),
@@ -230,7 +245,7 @@ recipes! {
     /// Group-relative policy optimisation (Shao et al. 2024): several answers to a prompt, no critic.
     Grpo = "grpo" {
         section: Some(&ANSWERS),
-        writes: true,
+        sample: Sample::Prompt,
         batch: Some(WRITING),
         learned: update_epochs,
         asked: |training| {
@@ -240,7 +255,7 @@ recipes! {
     /// The same with rewards that programs verify, without a reference unless `rl` has one.
     Rlvr = "rlvr" {
         section: Some(&ANSWERS),
-        writes: true,
+        sample: Sample::Prompt,
         batch: Some(WRITING),
         learned: update_epochs,
         asked: |training| {

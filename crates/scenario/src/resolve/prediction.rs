@@ -39,7 +39,7 @@ pub(super) fn prediction(
     else {
         return Ok(None);
     };
-    let timed = recipe.writes && training.efficiency.is_some();
+    let timed = recipe.writes() && training.efficiency.is_some();
     if timed || !matrix_format || model.input.decoder_sequence.is_some() {
         return Ok(None);
     }

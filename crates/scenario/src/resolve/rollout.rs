@@ -27,7 +27,9 @@ pub(super) fn learners(
     let Some(devices) = devices else { return Ok(None) };
     let all = devices.value.value as u64;
     let apart = training.rl.as_ref().and_then(|rl| rl.rollout.devices.as_ref());
-    let Some(apart) = apart.filter(|_| training.recipe.row().writes) else { return Ok(Some(all)) };
+    let Some(apart) = apart.filter(|_| training.recipe.row().writes()) else {
+        return Ok(Some(all));
+    };
     match all.checked_sub(apart.value).filter(|left| *left > 0 && apart.value > 0) {
         Some(left) => Ok(Some(left)),
         None => Err(Error::input(format!("of {all} devices, {} cannot only write", apart.value))
@@ -70,7 +72,7 @@ pub(super) fn of(
     notes: &mut Notes,
 ) -> Result<Option<Rollout>> {
     let recipe = training.recipe.row();
-    let Some(devices) = devices.filter(|_| recipe.writes) else { return Ok(None) };
+    let Some(devices) = devices.filter(|_| recipe.writes()) else { return Ok(None) };
     let usual = File::default();
     let given = training.rl.as_ref().map_or(&usual, |rl| &rl.rollout);
     let longest = asked.sequence.min(u64::from(u32::MAX)) as u32;

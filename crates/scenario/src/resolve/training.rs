@@ -100,7 +100,7 @@ pub(super) fn plan(
         Some(asked) => rollout::of(training, device, devices.as_ref(), asked, notes)?,
         None => None,
     };
-    if training.recipe.row().writes && training.efficiency.is_none() && rollout.is_none() {
+    if training.recipe.row().writes() && training.efficiency.is_none() && rollout.is_none() {
         return Err(untimed(training));
     }
     let prediction = prediction

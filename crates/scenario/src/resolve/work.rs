@@ -9,6 +9,7 @@ use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::{FlopPerSample, FlopPerToken, Measure, Tokens};
 use flopcast_core::training::plan::Work;
 
+use super::super::file::recipe::Sample;
 use super::super::file::{Data, ScenarioFile, Training};
 use super::recipe::{self, Passes};
 use super::rollout::Written;
@@ -152,15 +153,14 @@ fn tokens(training: &Training, data: &Data, parts: &[Staged<'_>]) -> Input<Token
     };
     let model = &parts[0].1.policy;
     let length = recipe::tokens(model) / model.input.batch.max(1) as f64;
-    let row = training.recipe.row();
-    let (each, sample) = if row.writes {
-        let Written { group, prompt, answer } = Written::of(training, length as u32);
-        let each = group as f64 * (f64::from(prompt) + answer);
-        (each, format!("{group} answers of {answer} tokens to a prompt of {prompt}"))
-    } else if row.pairs {
-        (2.0 * length, format!("two sequences of {length} tokens"))
-    } else {
-        (length, format!("a sequence of {length} tokens"))
+    let (each, sample) = match training.recipe.row().sample {
+        Sample::Sequence => (length, format!("a sequence of {length} tokens")),
+        Sample::Pair => (2.0 * length, format!("two sequences of {length} tokens")),
+        Sample::Prompt => {
+            let Written { group, prompt, answer } = Written::of(training, length as u32);
+            let each = group as f64 * (f64::from(prompt) + answer);
+            (each, format!("{group} answers of {answer} tokens to a prompt of {prompt}"))
+        }
     };
     let spread = samples.spread.map(|samples| Tokens::from_stored(samples.value * each));
     let total = Input::new(format!("data.samples x {sample}"), spread.central(), samples.basis());
