@@ -454,8 +454,11 @@ fn promises(document: &mut Node, notes: &mut Vec<String>) {
 
 /// Makes a section of the single value that stands for it.
 fn widen(document: &mut Node, section: &str, key: &str, notes: &mut Vec<String>) {
-    // A purchase is a plan by its name, or a price.
-    let is_amount = |text: &str| text.starts_with(|c: char| c.is_ascii_digit() || c == '$');
+    // A purchase is a plan by its name, be it `1 year`, or a price.
+    let is_amount = |text: &str| {
+        text.starts_with(|c: char| c.is_ascii_digit() || c == '$')
+            && otherwise(OTHERWISE, &text.trim().to_lowercase()).is_none()
+    };
     let named = |text: &str| text == "auto" || section.ends_with("purchase") && !is_amount(text);
     let is_scalar = |node: &&Node| {
         matches!(&node.value, Value::Text(text) if !named(text))
@@ -618,6 +621,8 @@ mod tests {
             "placement: {purchase: 2 USD/device-h}",
             "placement: {purchase: {price: 2 USD/device-h}}",
         );
+        check("placement: {purchase: 1 year}", "placement: {purchase: reserved-1y}");
+        check("placement: {purchase: 3y}", "placement: {purchase: reserved-3y}");
         check("finance: {years: 3, wacc: 8 %}", "finance: {horizon: 3 years, discount_rate: 8 %}");
         check(
             "inference: {speculative: {draft_model: a, k: 4, acceptance_rate: 0.7}, prefix_cache: 0.5}",
