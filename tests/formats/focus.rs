@@ -30,8 +30,19 @@ fn rows_add_up_to_the_forecast() {
         let stages = ["/training/cost_usd/total", "/inference/cost_usd/total"];
         let costs = stages.map(|stage| estimate.pointer(stage).and_then(serde_json::Value::as_f64));
         let total: f64 = costs.into_iter().flatten().sum();
-        let exported = sum(&path, "BilledCost");
+        let exported = sum(&path, "EffectiveCost");
         assert!((exported - total).abs() < 0.005, "{}: {exported} {total}", scenario.display());
+        // Expenses are paid in full, if at another time; what is bought to last is paid for itself.
+        let of_kind = |column: &str, kind: &str| -> f64 {
+            let of = cells(&path, column).into_iter().zip(cells(&path, "x_Kind"));
+            of.filter(|(_, of)| of == kind).filter_map(|(it, _)| it.parse::<f64>().ok()).sum()
+        };
+        let [billed, cost] = ["BilledCost", "EffectiveCost"].map(|column| of_kind(column, "opex"));
+        assert!((billed - cost).abs() < 0.005, "{}: {billed} {cost}", scenario.display());
+        let bought = ["/training/capex_usd/total", "/inference/capex_usd/total"];
+        let bought = bought.iter().filter_map(|it| estimate.pointer(it)?.as_f64()).sum::<f64>();
+        let billed = of_kind("BilledCost", "capex");
+        assert!((billed - bought).abs() < 0.005, "{}: {billed} {bought}", scenario.display());
         let energy = estimate.pointer("/tco/energy_kwh").and_then(serde_json::Value::as_f64);
         // A stage has rows to carry its energy where it has a cost, known or not.
         let rows = ["/training", "/inference"].into_iter().zip(stages).all(|(stage, cost)| {
@@ -65,6 +76,7 @@ fn a_bill_of_the_same_usage_can_be_joined() {
         ("ListCost", "550.4"),
         ("ContractedUnitPrice", "49.536"),
         ("BilledCost", "495.36"),
+        ("EffectiveCost", "495.36"),
         ("ProviderName", "AWS"),
         ("RegionId", "us-east-1"),
         ("SkuId", "p5.48xlarge"),
@@ -82,7 +94,7 @@ fn a_bill_of_the_same_usage_can_be_joined() {
     check(&reserved, "PricingCategory", "Committed");
     check(&reserved, "CommitmentDiscountStatus", "Used");
     check(&reserved, "CommitmentDiscountCategory", "Usage");
-    let [list, paid] = ["ListCost", "BilledCost"].map(|column| sum(&reserved, column));
+    let [list, paid] = ["ListCost", "EffectiveCost"].map(|column| sum(&reserved, column));
     assert!(list > paid, "{list} {paid}");
     let plans: &[(&str, &[(&str, &str)])] = &[
         ("spot", &[("PricingCategory", "Dynamic")]),
@@ -104,6 +116,60 @@ fn a_bill_of_the_same_usage_can_be_joined() {
         stdout(&["report", run, "-o", path.to_str().expect("UTF-8"), "--set", &purchase]);
         cells.iter().for_each(|(column, right)| check(&path, column, right));
     }
+}
+
+#[test]
+fn what_is_billed_is_the_cash_flow() {
+    let folder = scratch("focus-cash");
+    // The months of what is bought, USD: paid when it is due, and an expense when it is used.
+    let check = |name: &str, file: &str, set: &[&str], right: &[(&str, f64)]| {
+        let path = folder.join(format!("{name}.focus.csv"));
+        let to = path.to_str().expect("UTF-8");
+        let set: Vec<&str> = set.iter().flat_map(|it| ["--set", *it]).collect();
+        stdout(&[&["report", file, "-o", to][..], &set].concat());
+        let of = |column: &str| cells(&path, column);
+        let number = |text: String| text.parse::<f64>().expect("a number");
+        let rows = of("ChargeCategory").into_iter().zip(of("ChargePeriodStart"));
+        let amounts = of("BilledCost").into_iter().zip(of("EffectiveCost"));
+        let mut months: Vec<(String, f64)> = Vec::new();
+        let mut cost = 0.0;
+        for ((category, month), (billed, effective)) in rows.zip(amounts) {
+            cost += number(effective.clone());
+            match category.as_str() {
+                "Purchase" => {
+                    assert_eq!(number(effective), 0.0, "{name}");
+                    let month = month[..7].to_owned();
+                    match months.iter_mut().find(|(known, _)| *known == month) {
+                        Some((_, sum)) => *sum += number(billed),
+                        None => months.push((month, number(billed))),
+                    }
+                }
+                _ => assert!([0.0, number(effective)].contains(&number(billed)), "{name}"),
+            }
+        }
+        assert!(cost > 0.0, "{name}");
+        let got: Vec<_> = months.iter().map(|(month, sum)| (month.as_str(), *sum)).collect();
+        let same = |(got, right): (&(&str, f64), &(&str, f64))| {
+            got.0 == right.0 && (got.1 / right.1 - 1.0).abs() < 1e-9
+        };
+        let all = got.len() == right.len() && got.iter().zip(right).all(same);
+        assert!(all, "{name}: {got:?}");
+    };
+    let run = "tests/data/ledger/runaws.yaml";
+    // Eight devices for a year of 8,766 hours at 2 USD, all or half of it on the first day.
+    let year = 8.0 * 8766.0 * 2.0;
+    let reserved = ["price=2 USD/device-h", "purchase=reserved-1y", "start=2026-03-01"];
+    let reserved = reserved.map(|it| format!("placement.{it}"));
+    let paid = |how: &'static str| -> Vec<&str> {
+        reserved.iter().map(String::as_str).chain([how]).collect()
+    };
+    check("upfront", run, &paid("placement.payment=all-upfront"), &[("2026-03", year)]);
+    let months = ["03", "04", "05", "06", "07", "08", "09", "10", "11", "12"];
+    let months = months.map(|it| format!("2026-{it}"));
+    let months = months.iter().map(String::as_str).chain(["2027-01", "2027-02"]);
+    let rest = |(at, month)| (month, year / 24.0 + if at == 0 { year / 2.0 } else { 0.0 });
+    let half: Vec<_> = months.enumerate().map(rest).collect();
+    check("partial", run, &paid("placement.payment=partial-upfront"), &half);
 }
 
 #[test]

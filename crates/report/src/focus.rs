@@ -2,8 +2,13 @@
 //!
 //! FOCUS records charges; these are forecasts of charges, for planning beside real ones, and each
 //! row says so in `x_Forecast`. A row of the ledger becomes a charge per month that its period
-//! touches, in proportion to time. `BilledCost` and `EffectiveCost` are what is paid;
-//! `ContractedCost` undoes the discount of a commitment, `ListCost` the negotiated one as well.
+//! touches, in proportion to time.
+//!
+//! `BilledCost` adds up to the cash flow, `EffectiveCost` to the cost. Where what is used was bought
+//! apart (a commitment, owned hardware), usage is billed nothing, and rows of the category `Purchase`
+//! bill each payment in its month and cost nothing, as on a provider's bill. `ContractedCost` undoes
+//! the discount of a commitment, `ListCost` the negotiated one as well; of a purchase both are what
+//! is paid, so that their sum leaves out either the purchases or what they cover.
 //! Energy and location-based CO2e of a stage stand in the first row of its devices, in columns of
 //! their own.
 
@@ -94,8 +99,6 @@ pub struct Seller {
     stage: Stage,
     /// The tariff's name in the ledger.
     tariff: &'static str,
-    /// The plan, where it commits to a term of years.
-    commitment: Option<Purchase>,
     /// The provider.
     provider: String,
     /// Its region, where one is named.
@@ -136,7 +139,6 @@ fn of_rent(stage: Stage, rent: &Rent) -> Vec<Seller> {
             part: None,
             stage,
             tariff: tariff.terms.name(),
-            commitment: plan,
             provider: listed.provider.clone(),
             region: listed.region.clone(),
             sku: offer.sku.clone(),
@@ -161,17 +163,21 @@ pub fn charges(reports: &[Report]) -> String {
     out.record(COLUMNS.iter().copied());
     for report in reports {
         let start = start(report);
+        let mut write = |charge: Charge| {
+            let cells: Vec<String> = COLUMNS.iter().map(|column| charge.cell(column)).collect();
+            out.record(cells.iter().map(String::as_str));
+        };
         for (index, row) in report.ledger.iter().enumerate() {
             let footprint = carries(report, index).map(|stage| footprint(report, stage));
-            // A charge that is not known has no cost, and its description says so; how much is used
-            // is known all the same.
-            let shares = row.entry.period.by_month(1.0);
-            for ((month, amount), (_, share)) in row.by_month.iter().zip(shares) {
-                let charge = Charge { report, row, month: *month, amount: *amount, share, start };
-                let cells: Vec<String> =
-                    COLUMNS.iter().map(|column| charge.cell(column, footprint)).collect();
-                out.record(cells.iter().map(String::as_str));
+            let bill = Bill { report, row, start, footprint };
+            bill.usage().for_each(&mut write);
+            if bill.is_bought_apart() {
+                bill.purchases().for_each(&mut write);
             }
+        }
+        for row in &report.purchases {
+            let bill = Bill { report, row, start, footprint: None };
+            bill.purchases().for_each(&mut write);
         }
     }
     out.text()
@@ -206,43 +212,105 @@ fn footprint(report: &Report, stage: Stage) -> [Option<f64>; 2] {
 }
 
 /// True of a commitment to a spend by the hour, not to usage.
-fn spends(seller: Option<&Seller>) -> bool {
-    seller.and_then(|it| it.commitment).is_some_and(|plan| plan.kind() == "savings-plan")
+fn spends(plan: Option<Purchase>) -> bool {
+    plan.is_some_and(|plan| plan.kind() == "savings-plan")
 }
 
-/// One month of a row of the ledger.
-struct Charge<'a> {
+/// What a row of the ledger is charged for.
+#[derive(Clone, Copy)]
+struct Bill<'a> {
     report: &'a Report,
     row: &'a ledger::Row,
-    month: u32,
-    amount: Option<f64>,
-    share: f64,
     start: NaiveDate,
+    /// Energy and carbon of the stage, in the row that carries them.
+    footprint: Option<[Option<f64>; 2]>,
 }
 
-impl Charge<'_> {
-    /// The text of a column; empty where the column does not apply or the figure is unknown.
-    fn cell(&self, column: &str, footprint: Option<[Option<f64>; 2]>) -> String {
-        let entry = &self.row.entry;
-        let part = |whole: Option<f64>| Some(decimal(whole? * self.share));
-        let seller = self.seller();
-        let committed = seller.filter(|seller| seller.commitment.is_some());
-        let machine = matches!(
-            entry.resource,
+/// One charge of it: usage of a month, or a payment for what is used at other times.
+struct Charge<'a> {
+    bill: Bill<'a>,
+    month: u32,
+    /// What is paid in this month.
+    billed: Option<f64>,
+    /// What it costs, as an expense of this month.
+    cost: Option<f64>,
+    /// The part of the row's quantity that is used; `None` of a payment.
+    used: Option<f64>,
+}
+
+impl<'a> Bill<'a> {
+    /// A charge for each month of use. One that is not known has no cost, and its description says
+    /// so; how much is used is known all the same.
+    fn usage(self) -> impl Iterator<Item = Charge<'a>> {
+        let apart = self.is_bought_apart();
+        let used = self.row.entry.period.by_month(1.0);
+        self.row.by_month.iter().zip(used).map(move |((month, cost), (_, used))| {
+            let billed = if apart { Some(0.0) } else { *cost };
+            Charge { bill: self, month: *month, billed, cost: *cost, used: Some(used) }
+        })
+    }
+
+    /// A charge for each payment of something.
+    fn purchases(self) -> impl Iterator<Item = Charge<'a>> {
+        let paid = self.row.paid.iter().filter(|(_, billed)| *billed != Some(0.0));
+        let charge = move |(month, billed): &(u32, Option<f64>)| Charge {
+            bill: self,
+            month: *month,
+            billed: *billed,
+            cost: Some(0.0),
+            used: None,
+        };
+        paid.map(charge)
+    }
+
+    /// True if usage and payments are rows of their own.
+    fn is_bought_apart(self) -> bool {
+        let Self { row, .. } = self;
+        let even: Vec<_> = row.entry.period.by_month(1.0).collect();
+        row.entry.kind == Kind::Capex || self.commitment().is_some() || row.shares != even
+    }
+
+    /// True of machines that are rented.
+    fn is_machine(self) -> bool {
+        matches!(
+            self.row.entry.resource,
             Resource::Compute
                 | Resource::Host
                 | Resource::UnusedCommitment
                 | Resource::LentCommitment
-        );
-        let committed = committed.filter(|_| machine);
-        let [contracted, list] = Self::prices(seller.filter(|_| machine));
-        let once = self.row.by_month.len() == 1 && entry.kind == Kind::Capex;
+        )
+    }
+
+    /// The plan that commits to a term of years, where the row is of one.
+    fn commitment(self) -> Option<Purchase> {
+        let of_row = |plan: &Purchase| plan.name() == self.row.entry.detail;
+        let plan = Purchase::ALL.into_iter().find(of_row).filter(|_| self.is_machine())?;
+        plan.years().map(|_| plan)
+    }
+}
+
+impl Charge<'_> {
+    /// The text of a column; empty where the column does not apply or the figure is unknown.
+    fn cell(&self, column: &str) -> String {
+        if let Some(told) = self.used.is_none().then(|| self.purchase(column)).flatten() {
+            return told;
+        }
+        let Bill { report, row, footprint, .. } = self.bill;
+        let entry = &row.entry;
+        let part = |whole: Option<f64>| Some(decimal(whole? * self.used?));
+        let text = |amount: Option<f64>| amount.map(decimal).unwrap_or_default();
+        let seller = self.bill.seller();
+        let machine = self.bill.is_machine();
+        let committed = self.bill.commitment();
+        let [contracted, list] = prices(seller.filter(|_| machine));
         match column {
-            "BilledCost" | "EffectiveCost" => self.amount.map(decimal).unwrap_or_default(),
-            "ContractedCost" => self.amount.map(|it| decimal(it * contracted)).unwrap_or_default(),
-            "ListCost" => self.amount.map(|it| decimal(it * list)).unwrap_or_default(),
+            "BilledCost" => text(self.billed),
+            "EffectiveCost" => text(self.cost),
+            "ContractedCost" => text(self.cost.map(|it| it * contracted)),
+            "ListCost" => text(self.cost.map(|it| it * list)),
             "CommitmentDiscountId" | "CommitmentDiscountName" => {
-                committed.map_or_else(String::new, |it| format!("{}.{}", it.tariff, it.sku))
+                let of = seller.map_or_else(String::new, |it| format!(".{}", it.sku));
+                committed.map_or_else(String::new, |plan| format!("{}{of}", plan.name()))
             }
             // A savings plan commits to a spend, a reservation to usage.
             "CommitmentDiscountCategory" if committed.is_some() => {
@@ -255,39 +323,33 @@ impl Charge<'_> {
                 let unused = entry.resource == Resource::UnusedCommitment;
                 if unused { "Unused" } else { "Used" }.to_owned()
             }
-            "CommitmentDiscountQuantity" if spends(committed) => {
-                self.amount.map(decimal).unwrap_or_default()
-            }
+            "CommitmentDiscountQuantity" if spends(committed) => text(self.cost),
             "CommitmentDiscountUnit" if spends(committed) => "USD".to_owned(),
             "CommitmentDiscountQuantity" if committed.is_some() => {
-                part(self.row.quantity.as_ref().map(|(quantity, _)| *quantity)).unwrap_or_default()
+                part(row.quantity.as_ref().map(|(quantity, _)| *quantity)).unwrap_or_default()
             }
             "CommitmentDiscountUnit" if committed.is_some() => {
-                self.row.quantity.as_ref().map_or(String::new(), |(_, unit)| focus_unit(unit))
+                row.quantity.as_ref().map_or(String::new(), |(_, unit)| focus_unit(unit))
             }
             "BillingAccountId" | "SubAccountId" => "forecast".to_owned(),
-            "BillingAccountName" | "SubAccountName" => self.report.name.clone(),
+            "BillingAccountName" | "SubAccountName" => report.name.clone(),
             "BillingCurrency" => "USD".to_owned(),
-            "BillingPeriodStart" | "ChargePeriodStart" => self.date(self.month),
-            "BillingPeriodEnd" | "ChargePeriodEnd" => self.date(self.month + 1),
-            "ChargeCategory" | "ChargeType" if once => "Purchase".to_owned(),
+            "BillingPeriodStart" | "ChargePeriodStart" => self.bill.date(self.month),
+            "BillingPeriodEnd" | "ChargePeriodEnd" => self.bill.date(self.month + 1),
             "ChargeCategory" | "ChargeType" => "Usage".to_owned(),
             "ChargeDescription" => {
-                let unknown = if self.amount.is_none() { ": unknown" } else { "" };
+                let unknown = if self.cost.is_none() { ": unknown" } else { "" };
                 format!("forecast: {}, {}{unknown}", entry.stage.label(), entry.label())
             }
-            "ChargeFrequency" if once => "One-Time".to_owned(),
             "ChargeFrequency" => "Usage-Based".to_owned(),
             "ConsumedQuantity" | "PricingQuantity" => {
-                part(self.row.quantity.as_ref().map(|(quantity, _)| *quantity)).unwrap_or_default()
+                part(row.quantity.as_ref().map(|(quantity, _)| *quantity)).unwrap_or_default()
             }
             "ConsumedUnit" | "PricingUnit" => {
-                self.row.quantity.as_ref().map_or(String::new(), |(_, unit)| focus_unit(unit))
+                row.quantity.as_ref().map_or(String::new(), |(_, unit)| focus_unit(unit))
             }
-            "ContractedUnitPrice" => {
-                self.row.unit_price.map(|it| decimal(it * contracted)).unwrap_or_default()
-            }
-            "ListUnitPrice" => self.row.unit_price.map(|it| decimal(it * list)).unwrap_or_default(),
+            "ContractedUnitPrice" => text(row.unit_price.map(|it| it * contracted)),
+            "ListUnitPrice" => text(row.unit_price.map(|it| it * list)),
             "InvoiceIssuerName" | "ProviderName" | "PublisherName" | "InvoiceIssuer"
             | "Provider" | "Publisher" => seller.map_or_else(
                 || "flopcast".to_owned(),
@@ -298,12 +360,11 @@ impl Charge<'_> {
             "RegionId" | "RegionName" => {
                 seller.and_then(|it| it.region.clone()).unwrap_or_default()
             }
-            "PricingCategory" => match seller.filter(|_| machine).map(|it| it.tariff) {
-                Some("spot") => "Dynamic",
-                Some(_) if committed.is_some() => "Committed",
-                _ => "Standard",
+            "PricingCategory" if committed.is_some() => "Committed".to_owned(),
+            "PricingCategory" if machine && entry.detail == Purchase::Spot.name() => {
+                "Dynamic".to_owned()
             }
-            .to_owned(),
+            "PricingCategory" => "Standard".to_owned(),
             "SkuId" if machine && seller.is_some() => {
                 seller.map_or_else(String::new, |it| it.sku.clone())
             }
@@ -311,7 +372,7 @@ impl Charge<'_> {
                 let region = it.region.as_deref().unwrap_or("any");
                 format!("{}.{}.{region}", it.sku, it.tariff)
             }),
-            "ResourceId" | "ResourceID" | "SkuId" | "SkuPriceId" => self.row.path(),
+            "ResourceId" | "ResourceID" | "SkuId" | "SkuPriceId" => row.path(),
             "ResourceName" => entry.label(),
             "ServiceCategory" => category(entry.resource).to_owned(),
             "ServiceName" if machine => seller
@@ -320,9 +381,7 @@ impl Charge<'_> {
                 .to_owned(),
             "ResourceType" | "ServiceName" => entry.resource.label().to_owned(),
             "ServiceSubcategory" => subcategory(entry.resource).to_owned(),
-            "Tags" => {
-                json!({ "scenario": self.report.name, "stage": entry.stage.label() }).to_string()
-            }
+            "Tags" => json!({ "scenario": report.name, "stage": entry.stage.label() }).to_string(),
             "x_Forecast" => "true".to_owned(),
             "x_Stage" => entry.stage.label(),
             "x_Kind" => entry.kind.name().to_owned(),
@@ -332,9 +391,37 @@ impl Charge<'_> {
         }
     }
 
+    /// What is another in a payment than in usage.
+    fn purchase(&self, column: &str) -> Option<String> {
+        let Bill { row, .. } = self.bill;
+        let entry = &row.entry;
+        Some(match column {
+            "ChargeCategory" | "ChargeType" => "Purchase".to_owned(),
+            "ChargeFrequency" if row.paid.len() == 1 => "One-Time".to_owned(),
+            "ChargeFrequency" => "Recurring".to_owned(),
+            "ChargeDescription" => {
+                let unknown = if self.billed.is_none() { ": unknown" } else { "" };
+                format!("forecast: {}, {}, payment{unknown}", entry.stage.label(), entry.label())
+            }
+            "ContractedCost" | "ListCost" | "ContractedUnitPrice" | "ListUnitPrice" => {
+                self.billed.map(decimal).unwrap_or_default()
+            }
+            "PricingQuantity" => decimal(1.0),
+            "PricingUnit" => "Units".to_owned(),
+            "ConsumedQuantity"
+            | "ConsumedUnit"
+            | "CommitmentDiscountStatus"
+            | "CommitmentDiscountQuantity"
+            | "CommitmentDiscountUnit" => String::new(),
+            _ => return None,
+        })
+    }
+}
+
+impl<'a> Bill<'a> {
     /// The provider that the row is paid to: that of its tariff, for other rows of a stage the
     /// stage's. Owned hardware and staff are paid to none.
-    fn seller(&self) -> Option<&Seller> {
+    fn seller(self) -> Option<&'a Seller> {
         let entry = &self.row.entry;
         let rented = !matches!(entry.kind, Kind::Capex) && entry.resource != Resource::Staff;
         let lent = entry.resource == Resource::LentCommitment;
@@ -349,19 +436,19 @@ impl Charge<'_> {
         exact.or_else(|| all.next()).filter(|_| rented)
     }
 
-    /// The contracted and the list price as multiples of the price paid: without the discount of a
-    /// commitment, and without the negotiated one as well.
-    fn prices(seller: Option<&Seller>) -> [f64; 2] {
-        let (list, discount) = seller.map_or((1.0, 0.0), |it| (it.list, it.discount));
-        // Nothing is left of a price to tell the list's from.
-        [list, if discount < 1.0 { list / (1.0 - discount) } else { list }]
-    }
-
     /// The first moment of a month, counted from the start, in RFC 3339.
     fn date(&self, month: u32) -> String {
         let day = self.start.checked_add_months(Months::new(month)).unwrap_or(self.start);
         format!("{day}T00:00:00Z")
     }
+}
+
+/// The contracted and the list price as multiples of the price paid: without the discount of a
+/// commitment, and without the negotiated one as well.
+fn prices(seller: Option<&Seller>) -> [f64; 2] {
+    let (list, discount) = seller.map_or((1.0, 0.0), |it| (it.list, it.discount));
+    // Nothing is left of a price to tell the list's from.
+    [list, if discount < 1.0 { list / (1.0 - discount) } else { list }]
 }
 
 /// The provider's row of [`PROVIDERS`].

@@ -198,6 +198,13 @@ fn rename(document: &mut Node, names: &[&str], row: &Row, section: &str, notes: 
         {
             let _ = document.put("inference.placement", whole);
         }
+        // A plan by its name makes room for a price.
+        if let Some(terms) = row.key.strip_suffix(".price")
+            && let Some(plan @ Node { value: Value::Text(_), .. }) = document.at(terms).cloned()
+        {
+            document.take(terms);
+            let _ = document.put(&join(terms, "plan"), plan);
+        }
         if puts.into_iter().all(|(key, node)| document.put(&key, node).is_ok()) {
             notes.push(format!("`{typed}` as {said}"));
         } else {
@@ -620,6 +627,14 @@ mod tests {
         check(
             "placement: {purchase: 2 USD/device-h}",
             "placement: {purchase: {price: 2 USD/device-h}}",
+        );
+        check(
+            "placement: {purchase: Reserved-1y, price: 2}",
+            "placement: {purchase: {plan: reserved-1y, price: 2 USD/device-h}}",
+        );
+        check(
+            "inference: {purchase: spot, price: $2/h}",
+            "inference: {placement: {purchase: {plan: spot, price: $2/device-h}}}",
         );
         check("placement: {purchase: 1 year}", "placement: {purchase: reserved-1y}");
         check("placement: {purchase: 3y}", "placement: {purchase: reserved-3y}");

@@ -39,10 +39,17 @@ pub fn read(text: Text<'_>, set: &[String], open: &Open<'_>) -> Result<(Node, Ve
         None => extended(text, open, 0)?,
     };
     let mut respelt = spelling::respell(&mut node);
+    let path = |assignment: &str| assignment.split('=').next().unwrap_or_default().to_owned();
+    let mut set: Vec<&String> = set.iter().collect();
+    // A section before what is set in it, which it would take away.
+    set.sort_by_cached_key(|assignment| {
+        let typed = path(assignment);
+        spelling::meaning(&typed, &node).unwrap_or(&typed).split('.').count()
+    });
     for assignment in set {
         // What is set takes the place of what stands under the keys that it means.
-        let path = assignment.split_once('=').map_or("", |(path, _)| path);
-        for key in spelling::set_by(assignment, &node).iter().filter(|key| *key != path) {
+        let path = path(assignment);
+        for key in spelling::set_by(assignment, &node).iter().filter(|key| **key != path) {
             node.take(key);
         }
         node.set(assignment)?;
