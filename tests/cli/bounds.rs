@@ -54,6 +54,16 @@ fn numbers_that_cannot_be_are_refused_with_their_place() {
     set("finance.horizon=1000 years", &["years"]);
 }
 
+/// 300e9 tokens of GPT-3 are 3.1e23 FLOPs, 3 million V100-hours at 28 % of the peak of 125 TFLOP/s.
+#[test]
+fn a_pace_that_no_device_has_is_said() {
+    for (hours, said) in [("200000", true), ("3100000", false)] {
+        let pace = format!("training.efficiency={{device_hours: {hours}}}");
+        let screen = stdout(&["estimate", RUN, "--set", &pace]);
+        assert_eq!(screen.contains("is impossible"), said, "{screen}");
+    }
+}
+
 /// 2 bytes of a weight, 4 of a gradient, 12 of master copy and moments: GPT-3 takes 3.14 TB, and no given
 /// MFU makes them fit on 64 devices of 32 GiB.
 #[test]

@@ -39,7 +39,8 @@ use flopcast_core::estimate::plan::{Card, Choice, Currency, Scenario, UsualSprea
 use flopcast_core::estimate::{Calendar, Estimate, Figure, Id, Key, Place, Section};
 use flopcast_core::ledger::rent_or_buy::RentOrBuy;
 use flopcast_core::provenance::{Basis, Expr, Step};
-use flopcast_core::quantity::show;
+use flopcast_core::quantity::text::number;
+use flopcast_core::quantity::{Measure, show};
 use flopcast_core::training::layout::Candidate;
 use flopcast_core::training::predict::Predicted;
 use flopcast_study::commitment::Commitment;
@@ -179,8 +180,16 @@ impl Report {
         if let Some(margin) = margin {
             facts.push(Fact { declared: fact::MARGIN, value: json!(margin) });
             if margin < 0 {
-                warnings.push(format!("the run ends {} days after its deadline", -margin));
+                warnings.insert(0, format!("the run ends {} days after its deadline", -margin));
             }
+        }
+        let mfu = estimate.training.as_ref().map(|training| training.run.mfu.value().stored());
+        if let Some(mfu) = mfu.filter(|mfu| *mfu > 1.0) {
+            let impossible = format!(
+                "an MFU of {} is impossible: check the pace, model, data and precision",
+                number(mfu)
+            );
+            warnings.insert(0, impossible);
         }
         carbon::facts(estimate, &mut facts);
         Self {
@@ -335,12 +344,13 @@ fn prediction(predicted: &Predicted, facts: &mut Vec<Fact>, warnings: &mut Vec<S
         say(fact::RUN_ERROR, json!(interval(width)));
     }
     if !memory.fits() {
-        warnings.push(format!(
+        let unfit = format!(
             "the run does not fit: {} needed, {} there; more devices to shard over, a smaller \
              micro-batch or recomputation would help",
             show(memory.reserved),
             show(memory.capacity)
-        ));
+        );
+        warnings.insert(0, unfit);
     }
 }
 

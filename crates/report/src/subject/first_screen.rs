@@ -34,15 +34,15 @@ pub(super) fn of_fleet(report: &Report, title: String, latencies: Grid) -> Doc {
     around(report, [Block::Caption(title), Block::Grid(latencies), Block::Grid(others)])
 }
 
-/// The answer, blocks below it, the gravest warning and the way to the rest.
+/// The answer, blocks below it, the gravest warnings and the way to the rest.
 fn around(report: &Report, blocks: impl IntoIterator<Item = Block>) -> Doc {
     let mut doc = Doc::titled(&report.name);
     doc.push_some(Block::Text(answer::sentences(report)));
     for block in blocks {
         doc.push_some(block);
     }
-    let warning = gravest(report).map(|it| format!("warning: {}", cut(it, WARNING)));
-    doc.push(Block::Lines(warning.into_iter().chain([rest(report)]).collect()));
+    let warnings = gravest(report).map(|it| format!("warning: {}", cut(it, WARNING)));
+    doc.push(Block::Lines(warnings.chain([rest(report)]).collect()));
     doc
 }
 
@@ -182,13 +182,17 @@ fn leaning(leaning: &Leaning) -> String {
     format!("{name} {} ({:+.1} %)", leaning.input.shown(), 100.0 * leaning.change)
 }
 
-/// The warning that is read first: why a figure of the screen is unknown, else the first.
-fn gravest(report: &Report) -> Option<&String> {
+/// The warnings that are read first: what doubts the answer, and why a figure of the screen is
+/// unknown.
+fn gravest(report: &Report) -> impl Iterator<Item = &String> {
     let shown = report.figures.iter().filter(|figure| is_shown(report, figure));
     let mut causes = shown.filter_map(|figure| Some(&figure.unknown()?.why));
     let said =
         |why: &String| report.warnings.iter().find(|warning| warning.ends_with(why.as_str()));
-    causes.find_map(said).or(report.warnings.first())
+    let cause = causes.find_map(said);
+    let first = report.warnings.first().filter(|first| cause != Some(first));
+    let is_cause = |warning: &&String| warning.contains(" unknown: ");
+    first.filter(|it| cause.is_none() || !is_cause(it)).into_iter().chain(cause)
 }
 
 /// The way to the rest.
