@@ -5,8 +5,11 @@
 //! --decode` shows them; the serving engine has a model of its own (`serving::step`), which counts
 //! the same cache.
 
+use std::collections::HashMap;
+
 use super::extents::Reach;
 use super::input::{AttentionCount, Input};
+use super::layer::{Part, Role};
 use super::operator::{Attention, Mask};
 use super::{Flops, Layer, Model, Operator};
 use crate::diagnostic::{Error, Result};
@@ -37,8 +40,9 @@ impl Decode {
     /// FLOPs are those of a sequence of one position, except that attention looks at `context` keys:
     /// 2 x heads x keys x (key + value width), keys within the window. Latent attention looks at the
     /// latent itself, as engines do (DeepSeek-V2, arXiv:2405.04434, section 2.1.2): 2 x heads x keys
-    /// x (kept + rank). An encoder-decoder has read its prompt: a token is what a second position of
-    /// the decoder adds to a first.
+    /// x (kept + rank). What a longer text leaves as it is has run before: an encoder of images or
+    /// sound. An encoder-decoder has read its prompt: a token is what a second position of the
+    /// decoder adds to a first.
     ///
     /// # Errors
     /// If the model cannot be built, or does not generate tokens.
@@ -56,10 +60,12 @@ impl Decode {
             _ => false,
         };
         let extents = &model.extents;
-        let tokens = extents.vocabulary > 0 && extents.weights.head > 0;
-        if !tokens || !model.layers.iter().any(looks_back) {
-            return Err(Error::input(format!("{} does not generate tokens", model.name))
-                .hint("leave --decode out: its input passes it once"));
+        let none = || {
+            Err(Error::input(format!("{} does not generate tokens", model.name))
+                .hint("leave --decode out: its input passes it once"))
+        };
+        if extents.vocabulary == 0 || !model.layers.iter().any(looks_back) {
+            return none();
         }
         let (flops, mixing, active) = if model.input.decoder_sequence.is_some() {
             let of = |positions| {
@@ -71,17 +77,34 @@ impl Decode {
             };
             added(&of(1)?, &of(2)?)
         } else {
-            let one = build(&Input { sequence: Some(1), ..alone })?;
-            let layers = || one.layers.iter().filter(|layer| layer.count > 0);
+            // The text behind an encoder of images is the decoder's.
+            let of = |length| {
+                let length = Some(length);
+                build(&Input { sequence: length, decoder_sequence: length, ..alone })
+            };
+            let (one, longer) = (of(1)?, of(context.max(2))?);
+            let [at_one, at_more] = [&one, &longer].map(by_name);
+            let runs = |layer: &&Layer| layer.count > 0;
+            let total = |layer: &Layer| at_one.get(&*layer.name).copied().unwrap_or(0.0);
+            let moves =
+                |layer: &&Layer| at_more.get(&*layer.name).is_none_or(|more| *more > total(layer));
+            let layers = || one.layers.iter().filter(runs).filter(moves);
+            if !layers().any(|layer| layer.role == Role::Head) {
+                return none();
+            }
             let each = |layer: &Layer| after(layer, context.saturating_add(1), &model);
             let mixes = |layer: &&Layer| {
                 matches!(layer.operator, Operator::Attention(_) | Operator::Scan(_))
             };
             let weights = model.extents.weights;
             let experts = model.extents.experts.map_or(0, |experts| experts.top_k);
-            let active = weights.mixing + weights.dense + weights.head + weights.expert * experts;
+            let all = weights.mixing + weights.dense + weights.head + weights.expert * experts;
+            let main = |layer: &&Layer| layer.part == Part::Main && total(layer) > 0.0;
+            let run_before = one.layers.iter().filter(runs).filter(main);
+            let run_before = run_before.filter(|layer| !moves(layer));
+            let run_before: u64 = run_before.map(Layer::parameters).sum();
             let mixing = layers().filter(mixes).map(each).sum();
-            (layers().map(each).sum(), mixing, active)
+            (layers().map(each).sum(), mixing, all.saturating_sub(run_before))
         };
         let read = |mixer: &super::extents::Mixer| {
             let seen = match mixer.reach {
@@ -103,6 +126,16 @@ impl Decode {
     }
 }
 
+/// FLOPs of the layers of each name.
+fn by_name(model: &Model) -> HashMap<&str, f64> {
+    let mut sums = HashMap::new();
+    for layer in &model.layers {
+        let flops = layer.forward(AttentionCount::Causal).total().value;
+        *sums.entry(&*layer.name).or_insert(0.0) += flops;
+    }
+    sums
+}
+
 /// FLOPs of a layer at one position that attends to `keys`. Latent attention works on the latent
 /// itself: its queries are projected into it, and its values out of it.
 fn after(layer: &Layer, keys: u64, model: &Model) -> Flops {
@@ -112,7 +145,9 @@ fn after(layer: &Layer, keys: u64, model: &Model) -> Flops {
     if matches!(it.mask, Mask::Full) && it.cross {
         return layer.forward(AttentionCount::Causal);
     }
-    let latent = model.extents.latent.filter(|_| it.cached.is_some_and(|kept| kept > it.v_dim));
+    // An indexer keeps keys of its own.
+    let keeps = layer.role != Role::Router && it.cached.is_some_and(|kept| kept > it.v_dim);
+    let latent = model.extents.latent.filter(|_| keeps);
     let (qk_dim, v_dim) = match (latent, it.cached) {
         (Some(latent), Some(kept)) => (kept, latent.key_value_rank),
         _ => (it.qk_dim, it.v_dim),
@@ -200,9 +235,35 @@ mod tests {
     }
 
     #[test]
+    fn an_indexer_looks_at_keys_of_its_own() {
+        // DeepSeek-V3.2 (arXiv:2512.02556): 64 heads of 128 over all keys, 128 heads over the
+        // 2,048 that they pick; each value of the indexer is one score.
+        let token = decode("deepseek-v3.2", 8192);
+        let attends = 2.0 * 128.0 * 2048.0 * (576.0 + 512.0);
+        let picks = 2.0 * 64.0 * 8193.0 * 128.0;
+        let right = 61.0 * (attends + picks);
+        assert!((token.mixing.matmul.value / right - 1.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn an_encoder_of_images_has_run_before() {
+        for name in ["donut-base", "trocr-base-handwritten", "blip-image-captioning-base"] {
+            let token = decode(name, 64);
+            let most = 4.0 * token.active as f64;
+            assert!(token.flops.matmul.value < most, "{name}: {token:?}");
+        }
+        // Donut (arXiv:2111.15664): four layers of a BART decoder, 1,024 wide, MLPs of 4,096, which
+        // ask the image (keys and values of it are there), and a head over 57,525 words.
+        let block = 6.0 * 1024.0 * 1024.0 + 2.0 * 1024.0 * 4096.0;
+        let decoder = 4.0 * block + 1024.0 * 57_525.0;
+        let active = decode("donut-base", 64).active as f64;
+        assert!((active / decoder - 1.0).abs() < 0.01, "{active}");
+    }
+
+    #[test]
     fn networks_have_no_next_token() {
         let sixteen = Precision::Bf16.size();
-        for name in ["resnet50", "vit-base-patch16-224", "bert-base"] {
+        for name in ["resnet50", "vit-base-patch16-224", "bert-base", "sdxl", "sdxl-turbo"] {
             let build = |input: &Input| spec::from_preset(name, input);
             let error = Decode::of(build, &Input::default(), 8, (sixteen, sixteen)).unwrap_err();
             assert!(error.to_string().contains("does not generate"), "{error}");
