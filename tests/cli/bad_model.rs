@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::common::{self, holds, stdout, written};
+use crate::common::{self, holds, json, stdout, written};
 
 fn file(name: &str, text: &str) -> String {
     written("bad_model", name, text)
@@ -72,6 +72,40 @@ fn an_unknown_type_names_the_keys_that_nobody_places() {
         .replace('}', ", \"wormholes\": 3}");
     let path = file("wormholes.json", &text);
     refused(&["model", &path], &["lamma9", "did you mean", "wormholes"]);
+}
+
+/// A weight has some bits, and a format that is no section is said.
+#[test]
+fn formats_that_are_none() {
+    let with = |name: &str, section: &str| {
+        let quantized = format!("{{\"quantization_config\": {section}, ");
+        file(name, &LLAMA.replacen('{', &quantized, 1))
+    };
+    let bits = |bits: &str| format!("{{\"quant_method\": \"gptq\", \"bits\": {bits}}}");
+    for wide in ["-4", "0", "400"] {
+        let path = with("bits.json", &bits(wide));
+        refused(&["model", &path], &["bits.json", "quantization_config", wide, "1 to 32"]);
+    }
+    let told = stdout(&["model", &with("text.json", "\"awq\"")]);
+    assert!(told.contains("`quantization_config` holds no keys"), "{told}");
+}
+
+/// One matrix of 64 x 64 whose use nobody says: no FLOPs, no fleet.
+#[test]
+fn weights_alone_have_no_flops() {
+    let header = r#"{"a": {"dtype": "BF16", "shape": [64, 64], "data_offsets": [0, 8192]}}"#;
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend_from_slice(header.as_bytes());
+    bytes.resize(bytes.len() + 8192, 0);
+    let weights = file("alone.safetensors", "");
+    std::fs::write(&weights, bytes).expect("written");
+    let told = stdout(&["model", &weights]);
+    assert!(told.contains("matmul        unknown") && !told.contains("0FLOP"), "{told}");
+    let value = json(&["model", &weights, "--format", "json"]);
+    assert!(value.pointer("/forward/flops/matmul").is_some_and(serde_json::Value::is_null));
+    let served = "{name: s, model: {file: alone.safetensors}, inference: {hardware: {accelerator: \
+                  h100-sxm}, traffic: {requests: 5/s}}}";
+    refused(&["estimate", &file("served.yaml", served)], &["FLOPs", "config.json"]);
 }
 
 #[test]

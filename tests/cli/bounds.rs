@@ -50,6 +50,8 @@ fn numbers_that_cannot_be_are_refused_with_their_place() {
     }
     set("inference.traffic.growth=1e9 %/year", &["hundredfold a year"]);
     set("data.tokens=1e30", &["more than there is"]);
+    let many = "training={precision: bf16, hardware: {accelerator: h100-sxm, count: 1e18}}";
+    set(many, &["devices is none", "a thousand million"]);
     set("training.costs={storage: {data: 1 TB, retention: 1e9 years}}", &["100 years"]);
     set("finance.horizon=1000 years", &["years"]);
 }

@@ -11,9 +11,9 @@ use super::extents::Reach;
 use super::input::{AttentionCount, Input};
 use super::layer::{Part, Role};
 use super::operator::{Attention, Mask};
-use super::{Flops, Layer, Model, Operator};
+use super::{Flops, Layer, Model, Operator, roofline};
 use crate::diagnostic::{Error, Result};
-use crate::quantity::{Data, Measure as _, Precision};
+use crate::quantity::{Data, Measure as _, Precision, Time};
 
 /// The forward pass of one token that follows a context, for one sequence.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -123,6 +123,14 @@ impl Decode {
             cache: model.extents.mixers.iter().map(read).fold(Data::from_stored(0.0), |a, b| a + b),
             active,
         })
+    }
+}
+
+impl Decode {
+    /// The least time of the token alone on a device: max(FLOPs / peak, (weights + cache) /
+    /// bandwidth).
+    pub fn least(&self, device: roofline::Device) -> Time {
+        roofline::least(self.flops.matmul, self.weights + self.cache, device).time
     }
 }
 

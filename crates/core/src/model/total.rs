@@ -41,6 +41,13 @@ pub struct Unresolved {
     pub why: String,
 }
 
+impl std::fmt::Display for Unresolved {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { kind, count, why } = self;
+        write!(f, "{count} {kind} of the model could not be counted: {why}")
+    }
+}
+
 /// Parameters of a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Parameters {
@@ -86,6 +93,13 @@ const COMBINED: &str = "mtp.*.eh_proj";
 const MOST_PARAMETERS: u64 = 1 << 56;
 
 impl Model {
+    /// True unless parts could not be counted and nothing else multiplies: of weights alone nobody
+    /// knows how they are used.
+    pub fn is_counted(&self) -> bool {
+        let products = self.forward(AttentionCount::Causal).matmul.value;
+        self.unresolved.is_empty() || products > 0.0
+    }
+
     /// The same model with other layers.
     ///
     /// # Errors

@@ -42,6 +42,9 @@ pub struct Predicted {
     pub reasons: Vec<&'static str>,
 }
 
+/// Most devices of a run; nobody has more, and the sums of degrees stay whole numbers.
+const MOST_DEVICES: u64 = 1_000_000_000;
+
 /// Predicts a run; a layout that is not given is chosen.
 ///
 /// # Errors
@@ -55,6 +58,11 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
             "the step time of {name} cannot be predicted: it is no transformer over tokens"
         ))
         .hint("give what it reaches: efficiency: {mfu: 0.35, convention: model}"));
+    }
+    if wanted.devices > MOST_DEVICES {
+        return Err(Error::input(format!("a run on {} devices is none", wanted.devices))
+            .at(Some(&wanted.devices_place))
+            .hint("at most a thousand million are forecast"));
     }
     let calibration = Calibration::shipped()?;
     let format = Format::of(wanted.precision)?;

@@ -171,9 +171,14 @@ impl ModelReport<'_> {
         if self.training { row.flops.total() + row.backward.total() } else { row.flops.total() }
     }
 
-    /// The least time of one forward pass; `None` without a device.
+    /// FLOPs of the model with an SI prefix and a unit behind.
+    fn flops(&self, sum: Flop, unit: &str) -> Cell {
+        if self.model.is_counted() { flops(sum, unit) } else { Cell::Unknown }
+    }
+
+    /// The least time of one forward pass; `None` without a device, or where no FLOPs are known.
     pub fn time_bound(&self) -> Option<Time> {
-        self.device?;
+        self.device.filter(|_| self.model.is_counted())?;
         Some(self.rows().iter().filter_map(|row| row.bound).map(|(time, _)| time).sum())
     }
 }
@@ -242,6 +247,10 @@ fn decoded(report: &ModelReport<'_>, token: &Decode) -> Grid {
     let bytes = token.weights + token.cache;
     let intensity = token.flops.matmul.value / bytes.value;
     line("FLOP/B", Cell::number(intensity), "of one sequence alone");
+    if let Some((name, device)) = report.device {
+        let note = format!("roofline of {name}, {precision}, of one sequence alone");
+        line("token, at least", Cell::quantity(token.least(device)), &note);
+    }
     grid
 }
 
@@ -276,33 +285,41 @@ fn totals(report: &ModelReport<'_>) -> Grid {
         line("  MTP layers", Cell::counted(ahead as f64), &note);
     }
     line("weights", Cell::quantity(report.weights()), &report.format());
-    line("forward FLOPs, matmul", flops(forward.matmul, "FLOP"), "2 per multiply-accumulate");
+    line(
+        "forward FLOPs, matmul",
+        report.flops(forward.matmul, "FLOP"),
+        "2 per multiply-accumulate",
+    );
     if causal == full {
-        line("  as MACs", flops(forward.matmul * 0.5, "MAC"), MACS);
+        line("  as MACs", report.flops(forward.matmul * 0.5, "MAC"), MACS);
     } else {
-        line("  causal attention", flops(causal, "FLOP"), "what the mask lets through");
-        line("  full attention", flops(full, "FLOP"), "every query against every key");
-        line("  as MACs, full", flops(full * 0.5, "MAC"), MACS);
+        line("  causal attention", report.flops(causal, "FLOP"), "what the mask lets through");
+        line("  full attention", report.flops(full, "FLOP"), "every query against every key");
+        line("  as MACs, full", report.flops(full * 0.5, "MAC"), MACS);
     }
     let beside = model.layers.iter().filter(|layer| layer.part == Part::Beside);
     let beside: Flops = beside.map(|layer| layer.forward(report.attention)).sum();
     if beside.matmul.value > 0.0 {
         let tokens = text::count(model.media_tokens as f64);
         let note = format!("of them; {tokens} tokens of images, sound");
-        line("  towers", flops(beside.matmul, "FLOP"), &note);
+        line("  towers", report.flops(beside.matmul, "FLOP"), &note);
     }
-    let elementwise = flops(forward.elementwise, "");
+    let elementwise = report.flops(forward.elementwise, "");
     line("forward FLOPs, elementwise", elementwise, "norms, activations, softmax");
     if report.training {
         let backward = model.backward(report.attention);
         let ratio = format!("{} x forward", number((backward.matmul / forward.matmul).value));
-        line("backward FLOPs, matmul", flops(backward.matmul, ""), &ratio);
+        line("backward FLOPs, matmul", report.flops(backward.matmul, ""), &ratio);
         let sum = forward.matmul + backward.matmul;
-        line("training FLOPs, matmul", flops(sum, ""), "forward + backward");
+        line("training FLOPs, matmul", report.flops(sum, ""), "forward + backward");
         if ahead > 0 {
             let model = model.with_ahead();
             let all = (model.forward(report.attention) + model.backward(report.attention)).matmul;
-            line("  with MTP layers", flops(all, ""), "where they train, with the head again");
+            line(
+                "  with MTP layers",
+                report.flops(all, ""),
+                "where they train, with the head again",
+            );
         }
     }
     if let (Some((name, _)), Some(time)) = (report.device, report.time_bound()) {
@@ -412,7 +429,7 @@ fn side_by_side(reports: &[ModelReport<'_>], standings: &[Standing<'_>]) -> Doc 
         if sparse {
             cells.push(Cell::counted(parameters.active as f64));
         }
-        cells.extend([flops(products, ""), flops(products * 0.5, "")]);
+        cells.extend([report.flops(products, ""), report.flops(products * 0.5, "")]);
         cells.push(Cell::quantity(report.weights()));
         if timed {
             cells.push(report.time_bound().map_or(Cell::Blank, Cell::quantity));
@@ -495,6 +512,7 @@ fn value(report: &ModelReport<'_>) -> Value {
             row
         })
         .collect();
+    let known = |flops: f64| model.is_counted().then_some(flops);
     let mut value = json!({
         "schema": "flopcast.model/1",
         "name": model.name,
@@ -516,11 +534,11 @@ fn value(report: &ModelReport<'_>) -> Value {
             "batch": model.input.batch,
             "attention": if report.attention == AttentionCount::Full { "full" } else { "causal" },
             "flops": {
-                "matmul": forward.matmul.value,
-                "elementwise": forward.elementwise.value,
-                "total": forward.total().value,
+                "matmul": known(forward.matmul.value),
+                "elementwise": known(forward.elementwise.value),
+                "total": known(forward.total().value),
             },
-            "macs": forward.matmul.value / 2.0,
+            "macs": known(forward.matmul.value / 2.0),
         },
         "operators": operators,
         "unresolved": model.unresolved.iter()
@@ -550,6 +568,9 @@ fn value(report: &ModelReport<'_>) -> Value {
             "weight_bytes": token.weights.value,
             "kv_bytes": token.cache.value,
         });
+        if let Some((_, device)) = report.device {
+            value["decode"]["time_s"] = json!(token.least(device).value);
+        }
     }
     if report.training {
         let backward = model.backward(report.attention);

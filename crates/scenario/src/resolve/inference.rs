@@ -124,6 +124,8 @@ fn generation(
     served.note(device, notes);
     let doubts = model.warnings.iter().map(|warning| format!("model: {warning}"));
     notes.warnings.extend(doubts);
+    counted_at_all(&model)?;
+    notes.warnings.extend(model.unresolved.iter().map(ToString::to_string));
     remark(&asked, (&model, &media), &|input| of(input).map(|(_, model)| model), notes)?;
     // The answer's tokens pass the model one by one: forward of the whole less that of the prompt.
     // What is found in the cache is not computed again.
@@ -305,6 +307,19 @@ fn remark(
         );
     }
     Ok(())
+}
+
+/// Checks that the model's products are counted: of weights alone nothing says how they multiply, and
+/// nothing would bound the rate.
+///
+/// # Errors
+/// If there are parts that could not be counted, and no products.
+fn counted_at_all(model: &Model) -> Result<()> {
+    let Some(first) = model.unresolved.first().filter(|_| !model.is_counted()) else {
+        return Ok(());
+    };
+    Err(Error::input(format!("the FLOPs of {} are unknown: {}", model.name, first.why))
+        .hint("put the model's config.json beside its weights, or name the model"))
 }
 
 /// The admission control of an engine.

@@ -202,12 +202,7 @@ fn take_note(model: &Model, notes: &mut Notes) {
         .model_assumptions
         .extend(model.assumptions.iter().map(|a| format!("{} = {}: {}", a.what, a.value, a.why)));
     notes.warnings.extend(model.warnings.iter().map(|warning| format!("model: {warning}")));
-    for unresolved in &model.unresolved {
-        notes.warnings.push(format!(
-            "{} {} of the model could not be counted: {}",
-            unresolved.count, unresolved.kind, unresolved.why
-        ));
-    }
+    notes.warnings.extend(model.unresolved.iter().map(ToString::to_string));
 }
 
 /// The refusal of a recipe that writes where no engine times its rollouts.

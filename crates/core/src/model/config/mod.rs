@@ -87,7 +87,7 @@ fn model(
         }
     }
     if let Json::Object(config) = json {
-        quantized::store(&mut model, config);
+        quantized::store(&mut model, config)?;
     }
     Ok(model)
 }

@@ -14,6 +14,7 @@
 
 use serde_json::{Map, Value as Json};
 
+use crate::diagnostic::{Error, Result};
 use crate::model::layer::{Layer, Role};
 use crate::model::operator::Operator;
 use crate::model::stored::{Storage, bits};
@@ -21,7 +22,10 @@ use crate::model::total::Model;
 use crate::quantity::{Data, Precision};
 
 /// Takes the formats that a configuration names over to a model's layers.
-pub(super) fn store(model: &mut Model, config: &Map<String, Json>) {
+///
+/// # Errors
+/// If a weight has no bits, or more than any format.
+pub(super) fn store(model: &mut Model, config: &Map<String, Json>) -> Result<()> {
     let text = config.get("text_config").and_then(Json::as_object);
     let find = |key: &str| {
         config.get(key).or_else(|| text.and_then(|text| text.get(key))).filter(|it| !it.is_null())
@@ -33,15 +37,31 @@ pub(super) fn store(model: &mut Model, config: &Map<String, Json>) {
         model.storage = Some(Storage { name: name.to_owned(), packed: false, products: None });
     }
     let sections = ["quantization_config", "quantization", "compression_config"];
-    let Some(section) = sections.iter().find_map(|key| find(key)?.as_object()) else { return };
+    let Some((key, section)) = sections.iter().find_map(|key| Some((*key, find(key)?))) else {
+        return Ok(());
+    };
+    let Some(section) = section.as_object() else {
+        model.warnings.push(format!(
+            "`{key}` holds no keys: weights are counted in the format of the run; name it with a \
+             precision"
+        ));
+        return Ok(());
+    };
     let Some(scheme) = Scheme::of(section) else {
         let method = section.get("quant_method").and_then(Json::as_str).unwrap_or("unnamed");
         model.warnings.push(format!(
             "weights are stored in a format that is not read (quantization method {method}): they \
              are counted in the format of the run; name it with a precision"
         ));
-        return;
+        return Ok(());
     };
+    let stored = scheme.weight.value * 8.0;
+    if !(0.5..=64.0).contains(&stored) {
+        return Err(Error::input(format!(
+            "`{key}`: {stored} bits of a weight, with what stands beside it"
+        ))
+        .hint("weights are stored in 1 to 32 bits"));
+    }
     let wide = plain.map_or_else(|| bits(16.0), |(_, element)| element);
     for layer in &mut model.layers {
         let share = scheme.share(layer);
@@ -53,6 +73,7 @@ pub(super) fn store(model: &mut Model, config: &Map<String, Json>) {
         }
     }
     model.storage = Some(Storage { name: scheme.name, packed: true, products: scheme.products });
+    Ok(())
 }
 
 /// A format without groups by the name that PyTorch gives it.
