@@ -7,6 +7,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from flopcast import _core
@@ -81,18 +82,25 @@ def estimate(
     ranges: dict[str, Any] = {"samples": samples, "seed": seed, "simulate": simulate or None}
     more: dict[str, Any] = {"model_error": model_error, "requests": requests, "seeds": seeds}
     content, notes, kept = _ask("estimate", asked, progress, **ranges, **more)
+    return Estimate(json.loads(content), kept, notes, _Asked(asked, ranges))
 
-    def write(form: str) -> bytes:
-        return _ask("report", asked, told=None, format=form, **ranges)[0]
 
-    def explain(figure: str | None) -> Answer:
-        simulated = ranges["simulate"]
-        answer = _answer("explain", asked, told=None, figure=figure, simulate=simulated)
+@dataclass(frozen=True)
+class _Asked:
+    """What a forecast was asked for: plain data, so that another process can ask on."""
+
+    request: Request
+    ranges: dict[str, Any]
+
+    def write(self, form: str) -> bytes:
+        return _ask("report", self.request, told=None, format=form, **self.ranges)[0]
+
+    def explain(self, figure: str | None) -> Answer:
+        simulated = self.ranges["simulate"]
+        answer = _answer("explain", self.request, told=None, figure=figure, simulate=simulated)
         if figure is None:
             return answer
         return Derivation(answer.to_dict(), answer.kept, answer.notes)
-
-    return Estimate(json.loads(content), kept, notes, write, explain)
 
 
 def model(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import difflib
 import html
+import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import pandas
@@ -31,10 +32,15 @@ _FORMS = {
     ".md": "markdown",
 }
 
-#: Asks for a document of a forecast, by its form.
-Write = Callable[[str], bytes]
-#: Asks for the derivation of a figure, or of all.
-Explain = Callable[["str | None"], Any]
+
+class Asked(Protocol):
+    """What a forecast was asked for, by which it can be asked for more."""
+
+    def write(self, form: str) -> bytes:
+        """Its document in a form."""
+
+    def explain(self, figure: str | None) -> Any:
+        """The derivation of a figure, or of all."""
 
 
 class Figures(Mapping[str, Any]):
@@ -124,11 +130,13 @@ class Answer(Figures):
         return super().__getstate__() | {"kept": self.kept, "notes": self.notes}
 
     def to_pandas(self) -> pandas.DataFrame:
-        """Its rows where it has some, else a row per figure."""
+        """Its rows where it has some, a column per key and figure, else a row per figure."""
         import pandas
 
         rows = self._values.get("rows")
-        return pandas.DataFrame(rows) if isinstance(rows, list) else super().to_pandas()
+        if not isinstance(rows, list):
+            return super().to_pandas()
+        return pandas.DataFrame([dict(_columns(row)) for row in rows])
 
     def _repr_html_(self) -> str:
         rows = [
@@ -139,6 +147,25 @@ class Answer(Figures):
         return f"<table>{''.join(rows)}</table>"
 
 
+def _columns(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The columns of a row: what was varied and the figures stand beside its own."""
+    for key, value in row.items():
+        if key == "set" and isinstance(value, dict):
+            yield from ((path, _number(text)) for path, text in value.items())
+        elif isinstance(value, dict):
+            yield from value.items()
+        else:
+            yield key, value
+
+
+def _number(text: Any) -> Any:
+    """The number that a text is, else the text."""
+    try:
+        return json.loads(text) if text[:1] in "-0123456789" else text
+    except (ValueError, TypeError):
+        return text
+
+
 class Estimate(Answer):
     """The forecast of a scenario. It prints as ``flopcast estimate --full`` does."""
 
@@ -147,21 +174,19 @@ class Estimate(Answer):
         values: Mapping[str, Any],
         kept: bool,
         notes: list[str],
-        write: Write,
-        explain: Explain,
+        asked: Asked,
     ) -> None:
         super().__init__(values, kept, notes)
-        self._write = write
-        self._explain = explain
+        self._asked = asked
         self._text: str | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        # Its words go along; the scenario's files do not.
-        return super().__getstate__() | {"_text": str(self)}
+        # Its words and the question go along; files that it names by their paths do not.
+        return super().__getstate__() | {"_text": str(self), "_asked": self._asked}
 
     def __repr__(self) -> str:
         if self._text is None:
-            self._text = self._write("table").decode().rstrip("\n")
+            self._text = self._asked.write("table").decode().rstrip("\n")
         return self._text
 
     def figures(self) -> dict[str, float | None]:
@@ -171,7 +196,7 @@ class Estimate(Answer):
 
     def explain(self, figure: str | None = None) -> Any:
         """The derivation of a figure down to inputs and their sources; without one, those of all."""
-        return self._explain(figure)
+        return self._asked.explain(figure)
 
     def report(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:
         """Writes the forecast as the document that the ending names, such as ``.html`` or ``.xlsx``.
@@ -185,7 +210,7 @@ class Estimate(Answer):
             raise ValueError(f"{target} does not say which document it is to be: {known}")
         if target.exists() and not force:
             raise FileExistsError(f"{target} exists already; force=True writes over it")
-        content = self._write(form)
+        content = self._asked.write(form)
         with open(target, "wb" if force else "xb") as file:
             file.write(content)
         return target

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Union, runtime_checkable
 
+from flopcast.errors import InputError
+
 
 @runtime_checkable
 class Config(Protocol):
@@ -118,6 +120,10 @@ def request(
         named = isinstance(scenario, str) and is_path(scenario)
     if named:
         assert isinstance(scenario, str)
+        if not os.path.exists(scenario) and not scenario.endswith((".yaml", ".yml", ".json")):
+            raise InputError(
+                f"there is no file {scenario}\n  hint: a model is named by `model`: model={scenario!r}"
+            )
         asked.paths.append(scenario)
         asked.keys["scenario"] = scenario
         if not scenario.endswith((".yaml", ".yml", ".json")):
@@ -145,12 +151,17 @@ def settings(
     else:
         said, named = list(set), {}
     named.update((key.replace("__", "."), value) for key, value in (overrides or {}).items())
-    return said + [f"{path}={spelled(asked.plain(value))}" for path, value in named.items()]
+    return said + [f"{path}={spelled(path, asked.plain(value))}" for path, value in named.items()]
 
 
-def spelled(value: Any) -> str:
-    """A value as YAML; a text stands as it is."""
-    return value if isinstance(value, str) else json.dumps(value, allow_nan=False)
+def spelled(path: str, value: Any) -> str:
+    """The value of a key as YAML; a text stands as it is."""
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        raise InputError(f"`{path}` is {value}, which is no value of a scenario") from None
 
 
 def varied(vary: Mapping[str, Any] | Sequence[str]) -> list[str]:
@@ -158,9 +169,15 @@ def varied(vary: Mapping[str, Any] | Sequence[str]) -> list[str]:
     if not isinstance(vary, Mapping):
         return list(vary)
 
-    def values(given: Any) -> str:
+    def one(path: str, value: Any) -> str:
+        said = spelled(path, Request().plain(value))
+        # A comma would make two values of a text.
+        return json.dumps(said) if isinstance(value, str) and "," in said else said
+
+    def values(path: str, given: Any) -> str:
         if isinstance(given, str):
             return given
-        return ",".join(json.dumps(Request().plain(value), allow_nan=False) for value in given)
+        listed = given if hasattr(given, "__iter__") and not isinstance(given, Mapping) else [given]
+        return ",".join(one(path, value) for value in listed)
 
-    return [f"{path}={values(given)}" for path, given in vary.items()]
+    return [f"{path}={values(path, given)}" for path, given in vary.items()]

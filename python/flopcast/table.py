@@ -69,6 +69,9 @@ class Table:
         assert isinstance(frame, pandas.DataFrame)
         return frame
 
+    def __reduce__(self) -> tuple[type[Table], tuple[dict[str, list[Any]]]]:
+        return Table, (self.to_dict(),)
+
     def __repr__(self) -> str:
         return f"Table({len(self)} rows: {', '.join(self.column_names)})"
 

@@ -31,6 +31,13 @@ def test_all_faults_are_told() -> None:
     assert paths[:2] == ["modle", "traning"]
 
 
+def test_what_is_no_scenario_is_said() -> None:
+    with pytest.raises(flopcast.InputError, match="model='llama-3-8b'"):
+        flopcast.estimate("llama-3-8b", data__tokens="1T")
+    with pytest.raises(flopcast.InputError, match="placement.pue"):
+        flopcast.estimate(RUN, placement__pue=float("nan"))
+
+
 def test_limits_are_errors_of_their_own() -> None:
     service = "scenarios/llama-3-70b-serving.yaml"
     with pytest.raises(flopcast.LimitError):

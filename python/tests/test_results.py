@@ -40,7 +40,18 @@ def test_it_prints_as_the_command_line_does() -> None:
     assert repr(r) == str(r)
     assert "LoRA fine-tuning of Llama 3 8B" in str(r)
     assert pickle.loads(pickle.dumps(r)).training.wall_clock_days == r.training.wall_clock_days
-    assert str(pickle.loads(pickle.dumps(r))) == str(r)
+    again = pickle.loads(pickle.dumps(r))
+    assert str(again) == str(r)
+    assert repr(again.explain("training.mfu")) == repr(r.explain("training.mfu"))
+
+
+def test_rows_of_a_sweep_are_a_table() -> None:
+    pytest.importorskip("pandas")
+    vary = {"training.hardware.count": [8, 16], "placement.region": "us-west-2"}
+    frame = flopcast.sweep(RUN, vary=vary, figures=["days"]).to_pandas()
+    assert list(frame["training.hardware.count"]) == [8, 16]
+    assert set(frame["placement.region"]) == {"us-west-2"}
+    assert (frame["days"] > 0).all()
 
 
 def test_derivations_print_as_trees() -> None:

@@ -96,7 +96,8 @@ export class Combobox {
       }, h("span", {}, option.value), option.note ? h("small", {}, option.note) : null)));
     this.#list.hidden = this.#shown.length === 0;
     this.input.setAttribute("aria-expanded", String(!this.#list.hidden));
-    this.#activate(typed && this.#shown.length ? 0 : -1);
+    // What was typed stands: Enter takes a suggestion only where the arrows chose one.
+    this.#activate(-1);
   }
 
   #activate(at: number): void {

@@ -237,7 +237,14 @@ impl<'a> Asking<'a> {
             let path = folder.map_or_else(|| name.to_owned(), |folder| format!("{folder}/{name}"));
             files.read(&path).map(|bytes| (format!("{}{path}", text.folder), bytes))
         };
-        let (document, notes) = whole::read(text, of.set, &open)?;
+        let (mut document, notes) = whole::read(text, of.set, &open)?;
+        // A file has its name for people who read many; a question needs none.
+        if path.is_none() && document.get("name").is_none() {
+            let place = document.place.clone();
+            let called = Node { value: Value::Text(name.to_owned()), place };
+            // What is no map is refused by who reads it.
+            let _ = document.put("name", called);
+        }
         self.notes.borrow_mut().extend(notes);
         self.documents.borrow_mut().push(document.clone());
         Ok(Opened { document, files })

@@ -17,6 +17,8 @@ use serde_saphyr::{Location, Spanned};
 pub const MAX_BYTES: usize = 1 << 20;
 /// Larger files are no models and no calibrations.
 pub const MAX_DATA_BYTES: usize = 16 << 20;
+/// Values that aliases repeat, at most: a replayed value costs ten times a written one.
+const MAX_REPEATED: usize = 5_000;
 /// The deepest nesting, and the most keys of a dotted path.
 pub const MAX_DEPTH: usize = 64;
 
@@ -124,6 +126,7 @@ fn read<T: DeserializeOwned>(
     let options = serde_saphyr::options! {
         strict_booleans: true,
         with_snippet: false,
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_REPEATED },
         budget: serde_saphyr::budget! {
             max_depth: MAX_DEPTH,
             max_nodes: most_nodes,
@@ -150,6 +153,12 @@ fn syntax_error(source: &Source, error: &serde_saphyr::Error, shown: bool) -> Er
             let text = other.render();
             let text = text.split(" at line").next().unwrap_or_default();
             let text = text.trim_start_matches("error: ").trim();
+            if text.starts_with("alias replay limit") {
+                let message = format!("aliases repeat more than {MAX_REPEATED} values");
+                return Error::input(message)
+                    .at(place.as_ref())
+                    .hint("write what they stand for as lists or keys");
+            }
             let text = if shown { format!(": {text}") } else { String::new() };
             format!("not a valid YAML document{text}")
         }
@@ -428,6 +437,9 @@ mod tests {
         };
         check("a: 1\na: 2\n", "duplicate key `a`");
         check(&format!("a: {}{}", "[".repeat(65), "]".repeat(65)), "YAML");
+        let nested = "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\n\
+                      c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c,*c,*c,*c,*c,*c]\n";
+        check(nested, "aliases repeat more than");
         check(&format!("a: &a 1\nb: [{}]", vec!["*a"; 101].join(",")), "YAML");
         let at_most = format!("a: &a 1\nb: [{}]", vec!["*a"; 99].join(","));
         assert_eq!(json("test.yaml", at_most.as_bytes()).expect("data")["b"][98], 1);

@@ -104,7 +104,11 @@ fn range(report: &Report, figure: &Figure) -> Option<String> {
         Some(interval) => ends(interval)?,
         None => predicted()?,
     };
-    Some(format!("{} to {} {}", count(low), count(high), figure.declared().short_unit))
+    // In the unit of the figure above it.
+    let [_, unit] = figure.short();
+    let unit = if figure.value().is_some() { &unit } else { figure.declared().short_unit };
+    let [low, high] = [low, high].map(|end| count(figure.in_shown_unit(end)));
+    Some(format!("{low} to {high} {unit}").trim_end().to_owned())
 }
 
 /// A table; none where it has no rows.

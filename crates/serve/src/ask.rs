@@ -70,9 +70,12 @@ impl Progress {
 /// The time beyond its own that an answer is waited for.
 const GRACE: Duration = Duration::from_secs(5);
 
-fn too_long(most: Duration) -> Error {
-    Error::limit(format!("the answer takes longer than {} s", most.as_secs()))
-        .hint("ask for less, or as a job: POST /v1/capacity/jobs")
+fn too_long(question: &Question, most: Duration) -> Error {
+    let error = Error::limit(format!("the answer takes longer than {} s", most.as_secs()));
+    error.hint(match question.long {
+        true => format!("ask for less, or as a job: POST /v1/{}/jobs", question.name),
+        false => "ask for less".to_owned(),
+    })
 }
 
 /// A question that nobody waits for any more ends.
@@ -161,7 +164,7 @@ impl Asker {
         match answer {
             Ok(Ok(answer)) => Ok(answer?),
             Ok(Err(_)) => Err(Refusal::stopping()),
-            Err(_) => Err(too_long(most).into()),
+            Err(_) => Err(too_long(question, most).into()),
         }
     }
 
@@ -196,7 +199,7 @@ impl Asker {
                 return Err(Error::limit("the question was cancelled"));
             }
             if begun.elapsed() > most {
-                return Err(too_long(most));
+                return Err(too_long(question, most));
             }
             Ok(())
         };

@@ -12,8 +12,8 @@ use rmcp::ErrorData;
 use rmcp::handler::server::ServerHandler;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation,
-    InitializeResult, JsonObject, ListToolsResult, PaginatedRequestParams, ServerCapabilities,
-    Tool, ToolAnnotations,
+    InitializeResult, JsonObject, ListToolsResult, PaginatedRequestParams, ResourceContents,
+    ServerCapabilities, Tool, ToolAnnotations,
 };
 use rmcp::service::{RequestContext, RoleServer, ServiceExt};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
@@ -68,13 +68,15 @@ impl Tools {
     }
 }
 
-/// An answer as a tool gives it: its text, with notes after it; a binary document in base64.
+/// An answer as a tool gives it: its text, or a workbook as a resource, with notes after it.
 fn answered(answer: &Answer) -> CallToolResult {
-    let text = match answer.format {
-        Format::Xlsx => base64(&answer.bytes),
-        _ => String::from_utf8_lossy(&answer.bytes).into_owned(),
-    };
-    let mut content = vec![ContentBlock::text(text)];
+    let mut content = vec![match answer.format {
+        Format::Xlsx => {
+            let workbook = ResourceContents::blob(base64(&answer.bytes), "flopcast:report.xlsx");
+            ContentBlock::resource(workbook.with_mime_type(http::media(answer.format)))
+        }
+        _ => ContentBlock::text(String::from_utf8_lossy(&answer.bytes)),
+    }];
     content.extend(answer.notes.iter().map(ContentBlock::text));
     CallToolResult::success(content)
 }

@@ -279,7 +279,8 @@ fn plan(name: &str) -> Result<Purchase> {
 
 impl Declared for Request {
     const NAME: &'static str = "optimize";
-    const SAYS: &'static str = "Find the best device, place, purchase and size within a budget, a deadline          and a carbon cap.";
+    const SAYS: &'static str = "Find the best device, place, purchase and size within a budget, a deadline and a \
+                                carbon cap.";
     const LONG: bool = true;
 
     fn answer(&self, asking: &Asking<'_>, out: &mut Out) -> Tried<bool> {
