@@ -16,6 +16,7 @@
 
 use flopcast_data::models::NAMES;
 
+use super::sized::contradiction;
 use super::template::{preset, presets};
 use super::total::Assumption;
 use crate::diagnostic::{Error, Result, nearest};
@@ -70,6 +71,13 @@ pub fn find(name: &str) -> Result<Found> {
             stored = Some(ending.to_owned());
         }
         rest = shorter.to_owned();
+    }
+    // The same endings in the middle: `llama 2 chat 7b`.
+    let whole = words(plain.rsplit('/').next().unwrap_or(plain));
+    let kept: Vec<&str> = whole.split('-').filter(|word| !VARIANTS.contains(word)).collect();
+    if let Some(it) = only(name, &called(&kept.join("-"), any_order))? {
+        let why = format!("`{name}` is taken to have its architecture");
+        return Ok(Found { preset: it, read_as: read_as(it, why) });
     }
     // timm puts a tag after a point, which says what a network was trained on: `.fb_in22k`.
     let bare = plain.rsplit('/').next().unwrap_or(plain);
@@ -366,6 +374,9 @@ fn sizes(name: &str) -> Vec<u64> {
 /// inside, as what is trained further has.
 fn unknown(name: &str) -> Error {
     let bare = name.rsplit('/').next().unwrap_or(name);
+    if let Some(why) = contradiction(name) {
+        return Error::input(format!("`{name}`: {why}")).hint("e.g. 671B-A37B");
+    }
     let near = nearest(&words(name), presets());
     let error = Error::input(format!("there is no model `{name}`"));
     let error = if let Some((inside, _)) = inside(bare) {
@@ -432,6 +443,14 @@ mod tests {
                 assert!(said.why.contains(part), "{name}: {}", said.why);
             }
         }
+    }
+
+    #[test]
+    fn what_trained_it_further_may_stand_anywhere() {
+        let found = find("llama 2 chat 7b").expect("a model");
+        assert!(found.preset == "llama-2-7b" && found.read_as.is_some());
+        let error = find("7B-A9B").expect_err("a contradiction").to_string();
+        assert!(error.contains("9B parameters that a token passes"), "{error}");
     }
 
     #[test]

@@ -125,20 +125,11 @@ impl ModelSize {
     /// use flopcast_core::model::sized::ModelSize;
     /// let size = ModelSize::named("671B-A37B").unwrap();
     /// assert_eq!((size.total, size.active), (671_000_000_000, 37_000_000_000));
+    /// assert_eq!(ModelSize::named("7 billion parameters"), ModelSize::named("7B"));
     /// assert!(ModelSize::named("seven").is_none());
     /// ```
     pub fn named(text: &str) -> Option<Self> {
-        let text = text.trim();
-        let (total, active) = match text.split_once(['-', ' ', '_']) {
-            Some((total, active)) => (total, active.strip_prefix(['A', 'a'])?),
-            None => (text, text),
-        };
-        let with_unit = |text: &str| {
-            let number = text.strip_suffix(['K', 'k', 'M', 'm', 'B', 'b', 'G', 'g', 'T', 't'])?;
-            let plain = number.bytes().all(|it| it.is_ascii_digit() || it == b'.' || it == b'_');
-            plain.then(|| parse(text)).flatten()
-        };
-        let (total, active) = (with_unit(total)?, with_unit(active)?);
+        let (total, active) = said(text)?;
         (active <= total).then(|| Self::new(total, active))
     }
 
@@ -400,6 +391,38 @@ pub(super) fn parse(text: &str) -> Option<u64> {
         _ => return None,
     };
     bounded(digits.parse::<f64>().ok()? * scale)
+}
+
+/// Parameters and active ones of a size as people say it, whether or not they can be.
+fn said(text: &str) -> Option<(u64, u64)> {
+    let mut plain = String::new();
+    for word in text.split_whitespace() {
+        match word.to_lowercase().as_str() {
+            "params" | "parameters" | "param" => {}
+            "billion" | "bn" | "b" => plain.push('B'),
+            "million" | "m" => plain.push('M'),
+            "trillion" | "t" => plain.push('T'),
+            _ if plain.is_empty() => plain.push_str(word),
+            _ => plain.extend(["-", word]),
+        }
+    }
+    let (total, active) = match plain.split_once(['-', '_']) {
+        Some((total, active)) => (total, active.strip_prefix(['A', 'a'])?),
+        None => (&*plain, &*plain),
+    };
+    let with_unit = |text: &str| {
+        let number = text.strip_suffix(['K', 'k', 'M', 'm', 'B', 'b', 'G', 'g', 'T', 't'])?;
+        let plain = number.bytes().all(|it| it.is_ascii_digit() || it == b'.' || it == b'_');
+        plain.then(|| parse(text)).flatten()
+    };
+    Some((with_unit(total)?, with_unit(active)?))
+}
+
+/// Why a text that says a size says none that can be.
+pub(super) fn contradiction(text: &str) -> Option<String> {
+    let (total, active) = said(text).filter(|(total, active)| active > total)?;
+    let [total, active] = [total, active].map(|count| shown(count as f64));
+    Some(format!("{active} parameters that a token passes are more than the {total} of all"))
 }
 
 /// A count, where it is one that a model may have: at most 2^56 parameters.
