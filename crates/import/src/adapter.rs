@@ -173,8 +173,12 @@ impl File {
             "IA3" | "OFT" | "BOFT" | "FOURIERFT" => return Ok(0),
             _ => ("r", None),
         };
-        let given = self.rest.get(key).and_then(Json::as_u64);
-        given.or(usual).ok_or_else(|| Error::input(format!("`{key}` of the adapter is missing")))
+        let said = self.rest.get(key).filter(|it| !it.is_null());
+        let given = said.and_then(Json::as_u64);
+        given.or(usual.filter(|_| said.is_none())).ok_or_else(|| match said {
+            Some(other) => Error::input(format!("`{key}` of the adapter is {other}, no count")),
+            None => Error::input(format!("`{key}` of the adapter is missing")),
+        })
     }
 
     /// Keys that change what is trained and that this reader does not count.

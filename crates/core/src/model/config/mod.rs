@@ -75,7 +75,7 @@ fn model(
     let model_type = named.model_type.as_str();
     let unread = checked(Unread::of(&named.chain, model_type, &config))?;
     let mut model = build(name, &named.chain, model_type, named.class.as_deref(), &config, input)
-        .map_err(|error| zeros(error, &config).within(model_type))?;
+        .map_err(|error| odd(error, &config).within(model_type))?;
     model.assumptions.extend(named.assumptions);
     model.warnings.extend(named.warnings);
     unread.note(&mut model);
@@ -100,11 +100,23 @@ fn parts(config: &Config) -> impl Iterator<Item = (&String, &Config)> {
     })
 }
 
-/// The error with the counts of heads that are zero, the usual cause of a division by zero.
-fn zeros(error: Error, config: &Config) -> Error {
-    let heads = config.iter().filter(|(key, _)| key.ends_with("heads") || key.ends_with("n_head"));
-    let zero = heads.filter(|(_, value)| value.whole() == Some(0));
-    zero.fold(error, |error, (key, _)| error.hint(format!("`{key}` is 0")))
+/// Endings of the keys that are counts or widths.
+const COUNTS: [&str; 7] = ["heads", "n_head", "layers", "n_layer", "size", "dim", "embeddings"];
+
+/// The error with the extents that are no numbers above zero, the usual cause of one.
+fn odd(error: Error, config: &Config) -> Error {
+    let extents = config.iter().filter(|(key, _)| COUNTS.iter().any(|end| key.ends_with(end)));
+    extents.fold(error, |error, (key, value)| match value {
+        Value::Null => error.hint(format!("`{key}` is null")),
+        Value::Text(text) if text.parse::<f64>().is_ok() => {
+            error.hint(format!("`{key}` is the text \"{text}\": write it without quotes"))
+        }
+        Value::Bool(_) | Value::List(_) => error.hint(format!("`{key}` is no number")),
+        _ if value.whole().is_some_and(|it| it <= 0) => {
+            error.hint(format!("`{key}` is not above 0"))
+        }
+        _ => error,
+    })
 }
 
 /// The error of an unknown model type with the keys that no common part explains.
@@ -164,6 +176,12 @@ mod tests {
             (r#"{"model_type": "llama", "hidden_size": 100}"#, "not a whole number"),
             (r#"{"model_type": "llama", "hidden_size": "wide"}"#, "is wide, not a whole number"),
             (r#"{"model_type": "llama", "hidden_size": null}"#, "needs `dim`"),
+            (
+                r#"{"model_type": "llama", "num_hidden_layers": null}"#,
+                "`num_hidden_layers` is null",
+            ),
+            (r#"{"model_type": "llama", "hidden_size": "4096"}"#, "write it without quotes"),
+            (r#"{"model_type": "llama", "num_hidden_layers": [32]}"#, "is no number"),
             (r#"{"model_type": "llama", "num_key_value_heads": 7}"#, "do not share"),
             (r#"{"model_type": "llama", "vocab_size": 0}"#, "is 0"),
             (r#"{"model_type": "gpt2", "n_embd": 768, "hidden_size": 512}"#, "both name the same"),
