@@ -31,7 +31,8 @@ pub(super) struct Space {
     /// scenario, any figure of `estimate` is a limit or an objective.
     #[arg(long = "search", id = "search", value_name = "SPACE.yaml", conflicts_with_all = ["size", "shapes"])]
     plan: Option<PathBuf>,
-    /// Points judged at most; a larger space is searched by NSGA-II.
+    /// Points judged at most; a larger space is searched by NSGA-II, unless its points differ in
+    /// plain numbers of the scenario alone.
     #[arg(long, value_name = "N", default_value_t = 20_000, requires = "search", value_parser = clap::value_parser!(u64).range(16..=10_000_000))]
     evaluations: u64,
     /// Names the stream of random numbers: the same seed gives the same answer.

@@ -6,6 +6,9 @@ mod steps;
 mod table;
 mod users;
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use flopcast_core::diagnostic::Place;
 use flopcast_core::quantity::Precision;
 use flopcast_import::document::{Key, Node, Value};
@@ -53,20 +56,29 @@ pub fn respell(document: &mut Node) -> Vec<String> {
     notes
 }
 
+/// Every path of another spelling, in their order.
+static TYPED: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+    let of_row = |row: &'static Row| {
+        let names = move |section: &'static str| {
+            row.typed.iter().map(move |name| join(section, name)).filter(|path| *path != row.key)
+        };
+        row.sections.iter().copied().flat_map(names)
+    };
+    KEYS.iter().flat_map(of_row).collect()
+});
+
 /// True if what is set at a path may be of another spelling.
 pub fn concerns(path: &str) -> bool {
     let inside = |inner: &str, outer: &str| {
         inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
-    let mut typed = KEYS.iter().flat_map(|row| {
-        let names = move |section: &'static str| {
-            let own = move |name: &&str| join(section, name) != row.key;
-            row.typed.iter().copied().filter(own).map(move |name| join(section, name))
-        };
-        row.sections.iter().copied().flat_map(names)
-    });
+    let dots = path.match_indices('.').map(|(at, _)| at);
+    let mut around = dots.chain([path.len()]).map(|at| &path[..at]);
+    let section = format!("{path}.");
+    let mut below = TYPED.range(section.clone()..);
     let sections = SECTIONS.iter().map(|(section, _)| *section);
-    typed.any(|typed| inside(path, &typed) || inside(&typed, path))
+    around.any(|path| TYPED.contains(path))
+        || below.next().is_some_and(|typed| typed.starts_with(&section))
         || sections.chain(WORDS.iter().copied()).any(|known| inside(known, path))
 }
 

@@ -7,9 +7,9 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
+use std::sync::{Mutex, PoisonError};
 
 use flopcast_core::random::Stream;
-use rayon::prelude::*;
 
 use crate::batch::grouped;
 use crate::pareto::Front;
@@ -20,7 +20,7 @@ pub type Digits = Vec<usize>;
 /// What is searched.
 pub trait Problem: Sync {
     /// What judging a point leaves for the next one.
-    type Shared<'p>: Default
+    type Shared<'p>: Default + Send
     where
         Self: 'p;
 
@@ -34,6 +34,16 @@ pub trait Problem: Sync {
     fn group(&self, _: &[usize]) -> u64 {
         0
     }
+
+    /// Points that share little with one another; the others cost next to nothing beside them.
+    fn apart(&self) -> u64 {
+        points(self.sizes())
+    }
+}
+
+/// The points of a space.
+pub(super) fn points(sizes: &[usize]) -> u64 {
+    sizes.iter().fold(1, |all, size| all.saturating_mul(*size as u64))
 }
 
 /// What a point is worth.
@@ -65,7 +75,8 @@ impl Judged {
 /// How a space is searched.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// Points that are judged at most; a space of no more is searched whole.
+    /// Points that are judged at most. A space of no more is searched whole, one of up to
+    /// [`SHARING`] times as many where no more of its points are apart.
     pub evaluations: u64,
     /// Names the stream of random numbers.
     pub seed: u64,
@@ -96,6 +107,8 @@ pub struct Tally {
     pub sample: Vec<(Digits, Judged)>,
 }
 
+/// Points that share what is costly, for one that is judged alone.
+pub const SHARING: u64 = 50;
 /// Points whose verdicts are held until all of them are judged.
 const TOGETHER: u64 = 1 << 17;
 /// Reasons that are told apart, and points of the sample.
@@ -111,18 +124,21 @@ const FIRST_DRAWS: usize = 200;
 
 /// Searches a space; `progress` is told how many points are judged.
 pub fn search<P: Problem>(problem: &P, settings: Settings, progress: &dyn Fn(u64)) -> Tally {
-    let sizes = problem.sizes();
-    let points = sizes.iter().fold(1_u64, |all, size| all.saturating_mul(*size as u64));
+    let points = points(problem.sizes());
     let mut collector = Collector::new(points);
-    if points <= settings.evaluations {
+    let pool = Pool::default();
+    let all = settings.evaluations;
+    if points <= all || problem.apart() <= all && points <= SHARING.saturating_mul(all) {
         for start in (0..points).step_by(TOGETHER as usize) {
-            whole(problem, start, points.min(start + TOGETHER), &mut collector, progress);
+            let end = points.min(start + TOGETHER);
+            whole((problem, &pool), start, end, &mut collector, progress);
         }
         collector.tally.whole = true;
         return collector.finish();
     }
     Evolution {
         problem,
+        pool: &pool,
         settings,
         collector,
         seen: BTreeSet::new(),
@@ -132,47 +148,79 @@ pub fn search<P: Problem>(problem: &P, settings: Settings, progress: &dyn Fn(u64
 }
 
 /// Judges every point from one number to another; their order in the tally is that of their numbers.
-fn whole<P: Problem>(
-    problem: &P,
+fn whole<'p, P: Problem>(
+    of: (&'p P, &Pool<P::Shared<'p>>),
     start: u64,
     end: u64,
     collector: &mut Collector,
     progress: &dyn Fn(u64),
 ) {
-    let sizes = problem.sizes();
+    let sizes = of.0.sizes();
     let place = |at: usize, into: &mut [usize]| write_digits(sizes, start + at as u64, into);
-    let count = (end - start) as usize;
-    let mut verdicts: Vec<Option<Verdict>> = vec![None; count];
+    let done = &mut |judged: usize| progress(start + judged as u64);
+    let verdicts = verdicts(of, (end - start) as usize, &place, done);
+    let mut digits = vec![0; sizes.len()];
+    for (at, verdict) in verdicts.into_iter().enumerate() {
+        place(at, &mut digits);
+        collector.add(&digits, verdict);
+    }
+}
+
+/// What judged points left for others, while nobody judges by it.
+struct Pool<S>(Mutex<Vec<S>>);
+
+impl<S> Default for Pool<S> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<S: Default> Pool<S> {
+    fn with<R>(&self, work: impl FnOnce(&mut S) -> R) -> R {
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shared = lock().pop().unwrap_or_default();
+        let result = work(&mut shared);
+        lock().push(shared);
+        result
+    }
+}
+
+/// The verdicts on `count` points, whose digits `place` writes; those that share most are judged one
+/// after the other, in parallel. `done` hears how many there are so far.
+fn verdicts<'p, P: Problem>(
+    (problem, pool): (&'p P, &Pool<P::Shared<'p>>),
+    count: usize,
+    place: &(dyn Fn(usize, &mut [usize]) + Sync),
+    done: &mut dyn FnMut(usize),
+) -> Vec<Verdict> {
+    let knobs = problem.sizes().len();
+    let mut verdicts = vec![Verdict::Out(String::new()); count];
     let work = |places: &[u32]| -> Vec<Verdict> {
-        let (mut shared, mut digits) = (P::Shared::default(), vec![0; sizes.len()]);
-        let mut judge = |at: &u32| {
-            place(*at as usize, &mut digits);
-            problem.judge(&mut shared, &digits)
-        };
-        places.iter().map(&mut judge).collect()
+        pool.with(|shared| {
+            let mut digits = vec![0; knobs];
+            let mut judge = |at: &u32| {
+                place(*at as usize, &mut digits);
+                problem.judge(shared, &digits)
+            };
+            places.iter().map(&mut judge).collect()
+        })
     };
-    let mut done = start;
-    let mut take = |places: &[u32], judged: Vec<Verdict>| -> Result<(), Infallible> {
-        for (at, verdict) in places.iter().zip(judged) {
-            verdicts[*at as usize] = Some(verdict);
+    let mut judged = 0;
+    let mut take = |places: &[u32], part: Vec<Verdict>| -> Result<(), Infallible> {
+        for (at, verdict) in places.iter().zip(part) {
+            verdicts[*at as usize] = verdict;
         }
-        done += places.len() as u64;
-        progress(done);
+        judged += places.len();
+        done(judged);
         Ok(())
     };
-    let mut digits = vec![0; sizes.len()];
+    let mut digits = vec![0; knobs];
     let group = |at: usize| {
         place(at, &mut digits);
         problem.group(&digits)
     };
     let Ok(()) = grouped(count, group, work, &mut take);
-    let mut digits = vec![0; sizes.len()];
-    for (at, verdict) in verdicts.into_iter().enumerate() {
-        place(at, &mut digits);
-        if let Some(verdict) = verdict {
-            collector.add(&digits, verdict);
-        }
-    }
+    verdicts
 }
 
 /// The values of a point by its number; the last knob varies fastest.
@@ -284,15 +332,16 @@ impl Member {
     }
 }
 
-struct Evolution<'a, P> {
-    problem: &'a P,
+struct Evolution<'a, 'p, P: Problem + 'p> {
+    problem: &'p P,
+    pool: &'a Pool<P::Shared<'p>>,
     settings: Settings,
     collector: Collector,
     seen: BTreeSet<Digits>,
     random: Stream,
 }
 
-impl<P: Problem> Evolution<'_, P> {
+impl<'p, P: Problem + 'p> Evolution<'_, 'p, P> {
     fn run(mut self, progress: &dyn Fn(u64)) -> Tally {
         let size = ((self.settings.evaluations / 25) as usize).clamp(FEWEST, MOST);
         let mut generation = self.first(size);
@@ -317,14 +366,14 @@ impl<P: Problem> Evolution<'_, P> {
 
     /// Judges points, in parallel; the result keeps their order.
     fn judge(&mut self, points: Vec<Digits>) -> Vec<Member> {
-        let problem = self.problem;
-        let judge = |digits: Digits| (problem.judge(&mut P::Shared::default(), &digits), digits);
-        let judged: Vec<_> = points.into_par_iter().map(judge).collect();
+        let place = |at: usize, into: &mut [usize]| into.copy_from_slice(&points[at]);
+        let of = (self.problem, self.pool);
+        let verdicts = verdicts(of, points.len(), &place, &mut |_| ());
         let add = |(verdict, digits): (Verdict, Digits)| {
             let judged = self.collector.add(&digits, verdict)?;
             Some(Member { digits, judged, layer: 0, room: 0.0 })
         };
-        judged.into_iter().filter_map(add).collect()
+        verdicts.into_iter().zip(points).filter_map(add).collect()
     }
 
     /// Ends of the space and random points, until a generation of them can be.
@@ -522,6 +571,31 @@ mod tests {
             let again = search(&problem, Settings { evaluations: 3000, seed }, &|_| {});
             prop_assert_eq!(again.front, some.front);
         }
+    }
+
+    /// Points that share what is costly are all judged where those apart are few.
+    #[test]
+    fn a_space_of_shared_points_is_searched_whole() {
+        struct Shared([usize; 2]);
+        impl Problem for Shared {
+            type Shared<'p> = ();
+            fn sizes(&self) -> &[usize] {
+                &self.0
+            }
+            fn judge(&self, (): &mut (), digits: &[usize]) -> Verdict {
+                let ranks = vec![(digits[0] * digits[1]) as f64];
+                Verdict::In(Judged { ranks, over: Vec::new() })
+            }
+            fn apart(&self) -> u64 {
+                self.0[0] as u64
+            }
+        }
+        let whole = |first, second| {
+            let settings = Settings { evaluations: 100, seed: 1 };
+            search(&Shared([first, second]), settings, &|_| {}).whole
+        };
+        assert!(whole(100, 50) && whole(2, 2500));
+        assert!(!whole(101, 2) && !whole(2, 2501));
     }
 
     #[test]

@@ -40,15 +40,17 @@ pub(super) fn axis(knob: &Knob) -> Result<Axis> {
     Ok(Axis { name: path.to_owned(), choices })
 }
 
+/// True of a knob that is a plain number of the scenario, by which engines do not differ.
+fn is_number(knob: &Knob, level: Level) -> bool {
+    level == Level::Scenario && is_plain(knob.name.trim_start_matches("scenario."))
+}
+
 /// The knobs in the order in which points are judged: those of one model come together, then those
 /// of one base, then those whose scenarios differ in plain numbers alone.
 pub(super) fn order(knobs: &[Knob], levels: &[Level]) -> Vec<usize> {
-    let plain = |knob: &Knob| is_plain(knob.name.trim_start_matches("scenario."));
     let of = |level: Level| {
         let all = knobs.iter().zip(levels).enumerate();
-        all.filter(move |(_, (knob, it))| {
-            **it == level && !(level == Level::Scenario && plain(knob))
-        })
+        all.filter(move |(_, (knob, it))| **it == level && !is_number(knob, level))
     };
     let levels = [Level::Model, Level::Point, Level::Scenario].into_iter();
     levels.flat_map(of).map(|(at, _)| at).collect()
@@ -255,6 +257,12 @@ impl Problem for Points<'_> {
         ordered.fold(0, |number: u64, (digit, size)| {
             number.wrapping_mul(size as u64).wrapping_add(digit as u64)
         })
+    }
+
+    fn apart(&self) -> u64 {
+        let knobs = self.plan.knobs.iter().zip(&self.levels).zip(&self.sizes);
+        let apart = knobs.filter(|((knob, level), _)| !is_number(knob, **level));
+        apart.fold(1, |all, (_, size)| all.saturating_mul(*size as u64))
     }
 
     fn judge<'p>(&'p self, shared: &mut Shared<'p>, digits: &[usize]) -> Verdict {
