@@ -74,6 +74,23 @@ fn regions_add_up_and_each_is_what_its_own_file_says() {
     assert_eq!(broken.status.code(), Some(1), "{}", String::from_utf8_lossy(&broken.stderr));
 }
 
+/// A region without a price is not free: what the whole costs is unknown, and keeps no limit.
+#[test]
+fn a_region_without_a_price_leaves_the_whole_unknown() {
+    let text = REGIONS.replace("provider: aws, region: eu-north-1", "region: DEU");
+    let file = written("services", "unpriced.yaml", text);
+    let whole = json(&["estimate", &file, "--format", "json"]);
+    for key in ["/tco/total_usd", "/inference/cost_usd/total", "/inference/per_query/serving_usd"] {
+        let of = |root: &str| whole.pointer(&format!("{root}{key}")).cloned().unwrap_or_default();
+        assert!(of("").is_null(), "{key}: {}", of(""));
+        assert!(of("/parts/us-east-2").is_number() && of("/parts/DEU").is_null(), "{key}");
+    }
+    let policy = "limits:\n  - {figure: inference.per_query.serving_usd, max: 1 USD/request}\n";
+    let policy = written("services", "unpriced-policy.yaml", policy);
+    let kept = flopcast(&["check", &file, "--policy", &policy]);
+    assert_ne!(kept.status.code(), Some(0), "{}", String::from_utf8_lossy(&kept.stdout));
+}
+
 #[test]
 fn regions_that_answer_each_other_take_fewer_devices() {
     let devices = |more: &str| {
