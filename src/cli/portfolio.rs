@@ -45,8 +45,7 @@ impl Options {
             }
             let file = load::typed(document)?.file;
             let (forecast, engines) = load::snapshot(path, catalog, global)?;
-            let start = file.placement.as_ref().and_then(|placement| placement.start.as_ref());
-            let start = start.map(|start| start.value);
+            let start = engines.iter().find_map(|it| it.scenario().start);
             let made = engines.iter().map(|it| Ok((it.scenario(), it.run()?)));
             let made = made.collect::<Result<Vec<_>>>()?;
             let name = path.strip_prefix(&self.folder).unwrap_or(path).display().to_string();

@@ -126,6 +126,31 @@ fn quantities_that_make_no_sense() {
     changed("falling", "mfu: 0.4", "mfu: 0.5..0.4", &["does not rise", ":7:"]);
     changed("none", "count: 8", "count: 0", &["whole number from 1", ":6:"]);
     changed("part", "count: 8", "count: 2.5", &["whole number from 1", ":6:"]);
+    let more = |text: &str| format!("pue: 1.1\n  {text}");
+    changed("share", "pue: 1.1", &more("discount: 15"), &["did you mean `15 %`", ":12:"]);
+    changed("watts", "count: 8", "count: 8, power: 1.3", &["1.3 W is no power", "`1.3 kW`", ":6:"]);
+    changed("comma", "count: 8", "count: 8, power: '1,167 W'", &["without commas", ":6:"]);
+    let rate = ["expected keys with values", "exchange_rate: {per_usd: 0.92", "EUR for one USD"];
+    changed("rate", "pue: 1.1", "pue: 1.1\nfinance: {currency: EUR, exchange_rate: 1.08}", &rate);
+    let owned = GOOD.replace("provider: aws\n  region: us-east-2", "region: DEU");
+    let owned = |text: &str| owned.replace("pue: 1.1", &format!("owned: {{colocation: {text}}}"));
+    check("let", owned("130 EUR").as_bytes(), &["use USD/kW-month"]);
+}
+
+/// A rent of power is by the month, whatever people leave out.
+#[test]
+fn colocation_is_by_the_month() {
+    let place = GOOD.replace("provider: aws\n  region: us-east-2", "region: DEU");
+    let cost = |text: &str| {
+        let owned = format!("owned: {{chip: 30000 USD/device, colocation: {text}}}");
+        let file = written("bad_input", "let.yaml", place.replace("pue: 1.1", &owned));
+        number(&json(&["estimate", &file, "--format", "json"]), "training.cost_usd.colocation")
+    };
+    let right = cost("130 USD/kW-month");
+    for text in ["130", "130 USD/kW", "$130/kW", "130 USD/kW-mo", "130 USD/kW/month"] {
+        let got = cost(text);
+        assert!((got / right - 1.0).abs() < 1e-9, "{text}: {got}, not {right}");
+    }
 }
 
 #[test]

@@ -74,6 +74,41 @@ fn regions_add_up_and_each_is_what_its_own_file_says() {
     assert_eq!(broken.status.code(), Some(1), "{}", String::from_utf8_lossy(&broken.stderr));
 }
 
+/// Tables of several places: no wider than a page, and a column for each year, not for each place.
+#[test]
+fn the_parts_stand_in_tables_that_can_be_read() {
+    let places =
+        REGIONS.replace("input_tokens: {mean: 1000, p95: 3000}", "input_tokens: {mean: 1000}");
+    let file = written("services", "tables.yaml", places);
+    let text = stdout(&["estimate", &file]);
+    let table = text.lines().skip_while(|line| !line.starts_with("Services and regions")).take(6);
+    let widest = table.map(|line| line.chars().count()).max().unwrap_or_default();
+    assert!((60..80).contains(&widest), "{widest}\n{text}");
+    let to = file.replace(".yaml", ".ghg.md");
+    stdout(&["report", &file, "-o", &to]);
+    let statement = std::fs::read_to_string(&to).expect("a statement");
+    let heads = statement.lines().filter(|line| line.contains("year 1"));
+    let heads: Vec<_> = heads.map(|line| line.matches("year 1").count()).collect();
+    assert_eq!(heads, [1, 1], "{statement}");
+}
+
+/// A region without a price is not free: what the whole costs is unknown, and keeps no limit.
+#[test]
+fn a_region_without_a_price_leaves_the_whole_unknown() {
+    let text = REGIONS.replace("provider: aws, region: eu-north-1", "region: DEU");
+    let file = written("services", "unpriced.yaml", text);
+    let whole = json(&["estimate", &file, "--format", "json"]);
+    for key in ["/tco/total_usd", "/inference/cost_usd/total", "/inference/per_query/serving_usd"] {
+        let of = |root: &str| whole.pointer(&format!("{root}{key}")).cloned().unwrap_or_default();
+        assert!(of("").is_null(), "{key}: {}", of(""));
+        assert!(of("/parts/us-east-2").is_number() && of("/parts/DEU").is_null(), "{key}");
+    }
+    let policy = "limits:\n  - {figure: inference.per_query.serving_usd, max: 1 USD/request}\n";
+    let policy = written("services", "unpriced-policy.yaml", policy);
+    let kept = flopcast(&["check", &file, "--policy", &policy]);
+    assert_ne!(kept.status.code(), Some(0), "{}", String::from_utf8_lossy(&kept.stdout));
+}
+
 #[test]
 fn regions_that_answer_each_other_take_fewer_devices() {
     let devices = |more: &str| {

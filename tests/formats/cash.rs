@@ -51,6 +51,22 @@ fn of_page(html: &str) -> Quarters {
     together(table.split(['<', '>']).filter(|word| word.starts_with(|c: char| c.is_ascii_digit())))
 }
 
+/// A service that says when it starts has its quarters in a portfolio, wherever it says so.
+#[test]
+fn a_portfolio_takes_the_start_of_a_service() {
+    let folder = scratch("cash-service");
+    let text = "name: x\nmodel: llama-3-8b\ninference:\n  placement: {provider: aws, region: us-east-2, \
+                purchase: on-demand, start: 2027-04-01}\n  traffic: {requests: 5/s, input_tokens: \
+                {mean: 1000}, output_tokens: {mean: 300}, peak_to_mean: 2}\n  hardware: {accelerator: \
+                h100-sxm}\n  precision: fp8\nfinance: {horizon: 1 year}\n";
+    fs::write(folder.join("x.yaml"), text).expect("a file");
+    let folder = folder.to_str().expect("UTF-8");
+    let value = json(&["portfolio", folder, "--by", "quarter", "--format", "json"]);
+    let quarters = value["by"]["quarter"].as_array().expect("quarters").iter();
+    let quarters: Vec<_> = quarters.filter_map(|it| it["value"].as_str()).collect();
+    assert_eq!(quarters, ["2027Q2", "2027Q3", "2027Q4", "2028Q1"]);
+}
+
 #[test]
 fn page_pdf_workbook_and_portfolio_agree_to_the_cent() {
     let folder = scratch("cash");
@@ -103,6 +119,9 @@ fn page_pdf_workbook_and_portfolio_agree_to_the_cent() {
         let named = cash[0].iter().zip(line).filter(|(name, _)| is_quarter(name));
         let book = named.map(|(name, cell)| (name.to_owned(), usd(cell))).collect();
         same("workbook", &quarters, &book);
+        // Inputs that add rows or drop them are no formula's, and the book says which.
+        let told = |row: &csv::StringRecord| row[0].contains("Forecast anew where you change");
+        assert!(sheet(&sheets, "Summary").iter().any(told));
     }
     let browser = tool(&["chromium", "chromium-browser", "google-chrome"]);
     if let Some((_, reader)) = browser.zip(tool(&["pdftotext"])) {

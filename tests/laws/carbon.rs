@@ -244,6 +244,48 @@ fn unlike_bases_do_not_compare() {
     }
 }
 
+/// Over its life, all that was emitted to make hardware of one's own falls to it, once.
+#[test]
+fn owned_hardware_is_made_once() {
+    let per_device = |life: u32, horizon: u32| {
+        let text = format!(
+            "name: t\nmodel: llama-3-8b\ninference:\n  placement: {{region: DEU, owned: \
+             {{chip: 30000 USD/device, amortisation: {life} years}}, embodied: \
+             {{device: 1000 kgCO2e/device, server: 8000 kgCO2e}}}}\n  traffic: {{requests: 100/s, \
+             input_tokens: {{mean: 1000}}, output_tokens: {{mean: 300}}, peak_to_mean: 2}}\n  \
+             hardware: {{accelerator: h100-sxm}}\n  precision: fp8\n\
+             finance: {{horizon: {horizon} years}}\n"
+        );
+        let forecast = forecast(&text);
+        let value = |path: &str| value(&forecast, path).expect("a figure");
+        value("tco.co2e_kg.embodied") / value("inference.fleet.devices")
+    };
+    for (life, horizon) in [(10, 10), (4, 4), (4, 2), (2, 4)] {
+        let (got, right) =
+            (per_device(life, horizon), 2000.0 * f64::from(horizon) / f64::from(life));
+        assert!((got / right - 1.0).abs() < 1e-9, "{life} {horizon}: {got}, not {right}");
+    }
+    // A run pays for the time without work beside its own.
+    let of_run = |owned: &str| {
+        let place = format!("region: DEU, owned: {{chip: 30000 USD/device, {owned}}}");
+        value(&forecast(&run(&place)), "training.co2e_kg.embodied.mid").expect("a figure")
+    };
+    let full = of_run("amortisation: 5 years");
+    let half = of_run("amortisation: 5 years, utilisation: 50 %");
+    let short = of_run("amortisation: 2 years");
+    assert!((half / full - 2.0).abs() < 1e-9 && (short / full - 2.5).abs() < 1e-9);
+}
+
+#[test]
+fn a_state_without_a_figure_says_whose_it_takes() {
+    let warned = |place: &str| {
+        let scenario = resolved(&run(place)).expect("a scenario");
+        scenario.warnings.iter().any(|it| it.contains("tells states apart"))
+    };
+    assert!(warned("region: US-WA") && !warned("region: US-WA, grid_basis: direct"));
+    assert!(!warned("region: USA") && !warned("region: US-WA, grid: 50 gCO2e/kWh"));
+}
+
 #[test]
 fn the_scope_follows_the_placement() {
     let scope = |placement: &[&str]| {

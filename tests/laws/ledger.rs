@@ -150,7 +150,7 @@ fn costs_without_a_price_are_unknown() {
     let forecast = estimate("  costs: {staff: {fte: 1, cost: 100k USD/year}}\n");
     assert!(forecast["training"]["cost_usd"]["total"].is_null());
     assert!(forecast["training"]["cost_usd"]["staff"].is_number());
-    assert!(forecast["warnings"].to_string().contains("no price of the devices is known"));
+    assert!(forecast["warnings"].to_string().contains("is known there: name a provider"));
     // No list price of storage without a provider: the row is unknown, and so is the total.
     let rest = "  costs: {storage: {data: 1 TB}}\nplacement: {purchase: {price: 2 USD/device-h}}";
     let forecast = estimate(rest);

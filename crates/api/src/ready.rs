@@ -176,6 +176,23 @@ impl Ready {
         }
     }
 
+    /// Makes what it has no price of unknown: something that it is a part of has one.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub(crate) fn beside_priced(&mut self) -> Result<()> {
+        if std::mem::replace(&mut self.scenario.finance.priced, true) {
+            return Ok(());
+        }
+        if let Some(sized) = &mut self.sized {
+            let mut scenario = sized.forecast.scenario().clone();
+            scenario.finance.priced = true;
+            sized.forecast = sized.forecast.moved(scenario);
+            sized.estimate = sized.forecast.recorded().run()?;
+        }
+        Ok(())
+    }
+
     /// Its forecast, ready to run.
     fn engine(&self, session: &Session<'_>) -> Result<Engine> {
         match &self.sized {

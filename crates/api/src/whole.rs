@@ -46,7 +46,12 @@ pub fn forecast(
     };
     let always = always || whole.graph.is_some();
     let ready = |used: Option<f64>| -> Result<Vec<Ready>> {
-        whole.parts.iter().map(|part| sized(session, part, used, search, always)).collect()
+        let of = |part| sized(session, part, used, search, always);
+        let mut all = whole.parts.iter().map(of).collect::<Result<Vec<Ready>>>()?;
+        if all.iter().any(|it| it.scenario.finance.priced) {
+            all.iter_mut().try_for_each(Ready::beside_priced)?;
+        }
+        Ok(all)
     };
     let keeps = |sized: &[&Ready]| broken(whole, of_requests(whole, sized).as_ref()).is_none();
     let mut tried = vec![ready(None)?];

@@ -16,8 +16,9 @@ use std::sync::Arc;
 
 use chrono::{Datelike, Months, NaiveDate};
 use flopcast_core::catalog::Purchase;
-use flopcast_core::estimate::Id;
+use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::Scenario;
+use flopcast_core::estimate::{Id, Key};
 use flopcast_core::ledger::line::{Kind, Resource, Stage};
 use flopcast_core::ledger::plan::{Rent, Tariff, Terms};
 use serde_json::json;
@@ -158,7 +159,11 @@ const PROVIDERS: &[(&str, &str, &str)] = &[
 ];
 
 /// The charges of the reports as CSV: a row per month and row of the ledger.
-pub fn charges(reports: &[Report]) -> String {
+///
+/// # Errors
+/// If an amount or its payment is unknown: a bill has no charge without its cost.
+pub fn charges(reports: &[Report]) -> Result<String> {
+    reports.iter().try_for_each(billed)?;
     let mut out = Writer::default();
     out.record(COLUMNS.iter().copied());
     for report in reports {
@@ -180,7 +185,26 @@ pub fn charges(reports: &[Report]) -> String {
             bill.purchases().for_each(&mut write);
         }
     }
-    out.text()
+    Ok(out.text())
+}
+
+/// Refuses a forecast with a charge that has no cost, and one without any.
+fn billed(report: &Report) -> Result<()> {
+    let unknown = |row: &&ledger::Row| {
+        row.amount.is_none() || row.paid.iter().any(|(_, paid)| paid.is_none())
+    };
+    let rows = report.ledger.iter().chain(&report.purchases);
+    let path = match rows.clone().find(unknown) {
+        Some(row) => row.path(),
+        None if report.ledger.is_empty() => Key::from(Id::TotalCost).path(),
+        None => return Ok(()),
+    };
+    let name = &report.name;
+    let error = Error::input(format!("{name}: {path} is unknown, and a bill needs every charge"));
+    let figures = report.figures.iter().filter(|it| it.key.id == Id::TotalCost);
+    let why = figures.filter_map(|it| Some(it.unknown()?.why.clone())).next();
+    let usual = "name a provider that sells its devices, or give a price";
+    Err(error.hint(why.unwrap_or_else(|| usual.to_owned())))
 }
 
 /// The first day of the month in which the scenario starts: of the run, where the scenario says

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use flopcast_core::estimate::{Figure, Id, Key, Mark, Share, whole};
 use flopcast_core::provenance::Step;
+use flopcast_core::quantity::text::{convert, number};
 use flopcast_core::quantity::{Measure as _, Time};
 use flopcast_core::serving::simulator::ClassReport;
 use flopcast_study::uncertainty::{Interval, Swing};
@@ -186,15 +187,29 @@ fn beside(
     latency: Option<&ClassReport>,
     calls: &[Call<'_>],
 ) -> Vec<Block> {
-    let columns = BESIDE.iter().map(|(heading, _)| Column::quantities(*heading));
-    let mut grid = Grid::new([Column::words("")].into_iter().chain(columns));
+    let found = |figures: &'_ [Figure], id: Id| {
+        let known = |it: &&Figure| it.key == Key::from(id) && it.value().is_some();
+        figures.iter().find(known).cloned()
+    };
+    // A unit stands once, in the heading: that of the sum, else that of a part.
+    let column = |(heading, id): &(&str, Id)| {
+        let known = || parts.iter().find_map(|part| found(&part.report.figures, *id));
+        let unit = found(figures, *id).or_else(known).map(|it| it.short()[1].clone());
+        let comma = unit.iter().filter(|unit| *unit != heading && !unit.is_empty());
+        let heading =
+            comma.fold((*heading).to_owned(), |heading, unit| format!("{heading}, {unit}"));
+        (heading, unit.unwrap_or_default())
+    };
+    let columns: Vec<_> = BESIDE.iter().map(column).collect();
+    let headings = columns.iter().map(|(heading, _)| Column::numbers(heading.as_str()));
+    let mut grid = Grid::new([Column::words("")].into_iter().chain(headings));
     let mut row = |name: &str, figures: &[Figure]| {
-        let cells = BESIDE.iter().map(|(_, id)| {
+        let cells = BESIDE.iter().zip(&columns).map(|((_, id), (_, unit))| {
             let figure = figures.iter().find(|it| it.key == Key::from(*id));
             figure.map_or(Cell::Blank, |it| {
-                let [number, unit] = it.short();
-                let said = unit == it.declared().label();
-                cell(it, number, if said { String::new() } else { unit })
+                let amount = it.reading.known().map(|it| convert(it.value().stored, unit));
+                let shown = amount.map_or_else(|| it.short()[0].clone(), number);
+                cell(it, shown, String::new())
             })
         });
         grid.push([Cell::text(name)].into_iter().chain(cells));

@@ -80,8 +80,9 @@ pub struct EmbodiedCarbon {
     pub device: Option<Given<DeviceCo2e>>,
     /// Emissions of one server without its devices.
     pub server: Option<Given<Co2eMass>>,
-    /// Service life; 3 years.
+    /// Service life; 3 years, or that over which owned hardware is written off.
     pub lifetime: Option<Given<Time, Positive>>,
-    /// Share of the service life in which the device is in use; 85 %.
+    /// Share of the service life in which the device is in use; 85 %. Of an owned run
+    /// `owned.utilisation`, of an owned fleet 100 %, for its idle hours are counted too.
     pub utilisation: Option<Given<Share, Positive>>,
 }

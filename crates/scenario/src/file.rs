@@ -634,7 +634,7 @@ pub struct ServingParallelism {
 pub struct Finance {
     /// Years of service; 3.
     pub horizon: Option<Given<Time>>,
-    /// Nominal discount rate per year, with payments at the end of a year; 8 %.
+    /// Nominal discount rate per year; each year's cost, as it is expensed, is taken at its end. 8 %.
     pub discount_rate: Option<Given<f64, Discounting>>,
     /// Change of the rents of serving per year, which may be negative; 0 %/year.
     pub price_change: Option<Given<YearlyRate>>,

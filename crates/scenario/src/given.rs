@@ -39,6 +39,8 @@ pub struct Given<Q, D = Any> {
 
 /// The values that a key accepts, if it is narrower than its quantity.
 pub trait Domain {
+    /// The unit of a bare number and of messages, where it is not that of the quantity.
+    const UNIT: Option<&'static str> = None;
     /// The reason why a stored value is refused; `None` if it is accepted.
     fn refuses(stored: f64) -> Option<&'static str>;
 }
@@ -58,6 +60,11 @@ pub struct NonNegative;
 /// The domain of a yearly rate that money is discounted by: from 0 % to 100 %, not the whole.
 #[derive(Clone, Copy, Debug)]
 pub struct Discounting;
+
+/// The domain of a rent of power, which is told by the kW and month: a price of energy by its
+/// dimension, of which USD/kWh would be 730 times as much.
+#[derive(Clone, Copy, Debug)]
+pub struct RentOfPower;
 
 /// The domain of a part that something is used for: 1 % or more.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +109,13 @@ pub enum Spread<Q> {
 impl Domain for Discounting {
     fn refuses(stored: f64) -> Option<&'static str> {
         (!(0.0..1.0).contains(&stored)).then_some("is not between 0 % and 100 % a year")
+    }
+}
+
+impl Domain for RentOfPower {
+    const UNIT: Option<&'static str> = Some("USD/kW-month");
+    fn refuses(_: f64) -> Option<&'static str> {
+        None
     }
 }
 
@@ -198,22 +212,54 @@ struct Unplaced {
 #[derive(Clone, Copy)]
 struct Kind {
     dimension: Dimension,
+    unit: Option<&'static str>,
     scale: Scale,
     accepts: fn(f64) -> Result<(), String>,
 }
 
 impl Kind {
     const fn of<Q: Measure, D: Domain>() -> Self {
-        Self { dimension: Q::DIMENSION, scale: Q::SCALE, accepts: accepts::<Q, D> }
+        let (dimension, unit) = (Q::DIMENSION, D::UNIT);
+        Self { dimension, unit, scale: Q::SCALE, accepts: accepts::<Q, D> }
     }
 
     /// One value with its unit.
     fn one(self, text: &str) -> Result<f64, String> {
-        let stored = text::parse_stored(text, self.dimension).map_err(|error| match error {
-            QuantityError::Number(_) => format!("{error}, as {} does", example(self.dimension)),
-            error => error.to_string(),
+        let read = match self.unit {
+            // `150 USD/kW` is by the month as well.
+            Some(unit) => {
+                let by_kw = text.trim().ends_with("/kW") && unit.ends_with("/kW-month");
+                let whole = format!("{}{}", text.trim(), if by_kw { "-month" } else { "" });
+                text::parse_in(&whole, unit).map(|number| number / text::convert(1.0, unit))
+            }
+            None => text::parse_stored(text, self.dimension),
+        };
+        let stored = read.map_err(|error| match (error, self.unit) {
+            (error @ QuantityError::Number(_), _) => format!("{error}, as {} does", self.example()),
+            (
+                QuantityError::UnknownUnit { unit: said, .. }
+                | QuantityError::WrongUnit { unit: said, .. },
+                Some(unit),
+            ) => format!("`{said}` does not fit here; use {unit}"),
+            (error, _) if grouped(text) => format!("{error}; a number is written without commas"),
+            (error, _) => error.to_string(),
         })?;
-        (self.accepts)(stored).map(|()| stored)
+        (self.accepts)(stored).map(|()| stored).map_err(|why| match self.percent(text, stored) {
+            Some(meant) => format!("{why}; did you mean `{meant}`?"),
+            None => why,
+        })
+    }
+
+    /// An example for messages.
+    fn example(self) -> String {
+        example(self.dimension, self.unit)
+    }
+
+    /// A bare number that would do as a percentage.
+    fn percent(self, text: &str, stored: f64) -> Option<String> {
+        let bare = text.trim().parse::<f64>().is_ok() && self.dimension == Dimension::NONE;
+        let does = bare && stored > 1.0 && (self.accepts)(stored / 100.0).is_ok();
+        does.then(|| format!("{} %", text.trim()))
     }
 
     /// A value, or the two ends of a range.
@@ -231,6 +277,13 @@ impl Kind {
         }
         Ok(Spread::Range(low, high))
     }
+}
+
+/// True of `1,167 W`, which may be a thousand or, with a decimal comma, one.
+fn grouped(text: &str) -> bool {
+    let digit = |part: &str| part.ends_with(|c: char| c.is_ascii_digit());
+    text.split_once(',')
+        .is_some_and(|(whole, rest)| digit(whole) && rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// A stored value must make sense as its quantity, and its key must take it.
@@ -254,7 +307,7 @@ impl<'de> Visitor<'de> for Kind {
     type Value = Unplaced;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "a quantity such as {}", example(self.dimension))
+        write!(f, "a quantity such as {}", self.example())
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<Unplaced, E> {
@@ -299,14 +352,15 @@ impl<'de> Visitor<'de> for Kind {
     }
 }
 
-/// An example of a quantity, for messages: one of its stored unit, as reports print it.
-fn example(dimension: Dimension) -> String {
-    text::show_stored(1.0, dimension)
+/// An example of a quantity, for messages: one of its unit, or of its stored unit as reports print it.
+fn example(dimension: Dimension, unit: Option<&str>) -> String {
+    unit.map_or_else(|| text::show_stored(1.0, dimension), |unit| format!("1 {unit}"))
 }
 
 impl<Q: Measure, D: Domain> JsonSchema for Given<Q, D> {
     fn schema_name() -> Cow<'static, str> {
-        format!("Quantity in {}", text::unit_name(Q::DIMENSION)).into()
+        let usual = || text::unit_name(Q::DIMENSION);
+        format!("Quantity in {}", D::UNIT.map_or_else(usual, str::to_owned)).into()
     }
 
     fn inline_schema() -> bool {
@@ -314,17 +368,17 @@ impl<Q: Measure, D: Domain> JsonSchema for Given<Q, D> {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        schema(Q::DIMENSION)
+        schema(Q::DIMENSION, D::UNIT)
     }
 }
 
 /// The schema of a quantity. It does not depend on the type, so that it is compiled once.
-fn schema(dimension: Dimension) -> Schema {
+fn schema(dimension: Dimension, unit: Option<&str>) -> Schema {
     let one = json_schema!({"type": ["number", "string"]});
     json_schema!({
         "description": format!(
             "A number with its unit, such as \"{}\"; a range a..b; {{value, source}}; or {{low, mode, high}}.",
-            example(dimension)
+            example(dimension, unit)
         ),
         "anyOf": [
             one,

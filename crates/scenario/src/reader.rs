@@ -118,6 +118,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("rank", "16"),
     ("acceptance", "70 %"),
     ("start_up", "5 min"),
+    ("exchange_rate", "{per_usd: 0.92, date: 2026-11-20}, of EUR for one USD"),
     ("turns", "4"),
     ("think_time", "30 s"),
 ];
@@ -311,17 +312,22 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     /// A section is no list, though serde would take one in the order of its keys.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
-        _fields: &'static [&'static str],
+        name: &'static str,
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Refusal> {
-        match &self.0.value {
-            Value::List(_) => {
-                let found: Refusal = de::Error::invalid_type(de::Unexpected::Seq, &visitor);
-                self.located(Err(found))
-            }
-            _ => self.deserialize_any(visitor),
-        }
+        let found = match &self.0.value {
+            Value::List(_) => de::Unexpected::Seq,
+            Value::Number(number) => de::Unexpected::Float(*number),
+            Value::Text(text) => de::Unexpected::Str(text),
+            _ => return self.deserialize_any(visitor),
+        };
+        let Refusal(error) = de::Error::invalid_type(found, &visitor);
+        let is = |key: &str| key.replace('_', "").eq_ignore_ascii_case(name);
+        self.located(Err(Refusal(match EXAMPLES.iter().find(|(key, _)| is(key)) {
+            Some((key, example)) => error.hint(format!("such as `{key}: {example}`")),
+            None => error.hint(format!("valid keys here: {}", fields.join(", "))),
+        })))
     }
 
     serde::forward_to_deserialize_any! {

@@ -277,9 +277,18 @@ type Unit = fn(f64) -> Option<String>;
 const NUMBERS: &[(&str, Unit)] = &[
     ("finance.horizon", |years| Some(format!("{years} years"))),
     ("placement.owned.amortisation", |years| Some(format!("{years} years"))),
+    ("inference.placement.owned.amortisation", |years| Some(format!("{years} years"))),
+    // No device has a server of less.
+    ("placement.owned.power", kilowatts),
+    ("inference.placement.owned.power", kilowatts),
     // No grid is below 3 g or above 3 kg.
     ("placement.grid", |grid| (grid > 0.0 && grid < 3.0).then(|| format!("{grid} kgCO2e/kWh"))),
 ];
+
+/// A contracted power of a device: in kW, where it is too small for W.
+fn kilowatts(power: f64) -> Option<String> {
+    (power > 0.0 && power < 20.0).then(|| format!("{power} kW"))
+}
 
 /// Gives a bare number its unit.
 fn number(document: &mut Node, path: &str, spelt: Unit, notes: &mut Vec<String>) {
@@ -636,6 +645,7 @@ mod tests {
         );
         check("finance: {horizon: 4}", "finance: {horizon: 4 years}");
         check("placement: {grid: 0.35}", "placement: {grid: 0.35 kgCO2e/kWh}");
+        check("placement: {owned: {power: 1.3}}", "placement: {owned: {power: 1.3 kW}}");
         check(
             "placement: {purchase: 2 USD/device-h}",
             "placement: {purchase: {price: 2 USD/device-h}}",

@@ -292,7 +292,7 @@ pub(super) fn serve(
     let training = training.map(|(plan, run)| {
         lent = lending::of(plan, run, service, &years);
         if !lent.is_empty() {
-            run.lend(plan, &lent);
+            run.lend(plan, &lent, finance);
         }
         (plan, &*run)
     });

@@ -228,9 +228,8 @@ impl Engine {
     /// a run takes more than a century, or if the horizon is below a year.
     pub fn run(&self) -> Result<Estimate> {
         let scenario = &self.scenario;
-        let discount = &scenario.finance.discount_rate;
         let mut training = match scenario.training.as_ref().zip(self.settled.as_ref()) {
-            Some((plan, settled)) => Some(training::forecast(plan, settled, discount)?),
+            Some((plan, settled)) => Some(training::forecast(plan, settled, &scenario.finance)?),
             None => None,
         };
         let inference = match &scenario.inference {

@@ -26,6 +26,7 @@ pub(super) fn of_training(
     packing: Option<&Packing>,
     facility: &Value<Energy>,
     lent: &[Lent],
+    finance: &Finance,
 ) -> Ledger<Money> {
     let mut ledger = Ledger::default();
     let length = run.wall_clock.as_ref().map_or(Time::from_stored(0.0), Traced::value);
@@ -42,8 +43,10 @@ pub(super) fn of_training(
         let idle = owned.idle_beside(&run.device_time);
         owned.enter(&mut ledger, (stage, term.period), (&run.device_time, idle), facility);
     }
+    if finance.priced && plan.rent.is_none() && plan.owned.is_none() {
+        enter_unpriced(&mut ledger, (stage, term.period), &plan.card.accelerator);
+    }
     if let Some(costs) = &plan.costs {
-        enter_unpriced(&mut ledger, stage, term.period);
         let length = Value::from(run.wall_clock.clone()).or_else(|| {
             let why = "how long the run lasts is unknown without a number of devices";
             Unknown::new(why).into()
@@ -93,8 +96,10 @@ pub(super) fn of_service(
             let time = (&year.fleet_time, year.unused.clone());
             owned.enter(&mut ledger, (stage, period), time, facility);
         }
+        if finance.priced && service.rent.is_none() && service.owned.is_none() {
+            enter_unpriced(&mut ledger, (stage, period), &service.demand.accelerator);
+        }
         if let Some(costs) = &service.costs {
-            enter_unpriced(&mut ledger, stage, period);
             let span = Span { stage, period, length: &length };
             let moved = |each: &Input<DataPerRequest>| &year.requests * &each.trace();
             costs.enter(&mut ledger, span, moved);
@@ -149,13 +154,12 @@ fn enter_rent(
     rent.enter_unused_years(ledger, &rented, &committed);
 }
 
-/// Enters an unknown row of rent where nothing says what devices cost, because other costs alone
-/// are no total.
-fn enter_unpriced(ledger: &mut Ledger<Money>, stage: Stage, period: Period) {
-    if !ledger.sum(|entry| entry.stage == stage).is_absent() {
-        return;
-    }
-    let why = "no price of the devices is known, so the rent is unknown";
+/// Enters an unknown row of rent where nothing says what devices cost but something else has a price:
+/// other costs, years or services alone are no total.
+fn enter_unpriced(ledger: &mut Ledger<Money>, (stage, period): (Stage, Period), device: &str) {
+    let why = format!(
+        "no price of {device} is known there: name a provider that sells it, or give a price"
+    );
     let entry = Entry { stage, resource: Resource::Compute, detail: "", kind: Kind::Opex, period };
     ledger.enter(Line::unknown(entry, why));
 }

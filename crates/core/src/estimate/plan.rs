@@ -124,6 +124,12 @@ impl Service {
         recorded
     }
 
+    /// True if anything of it has a price: its devices before or after a refresh, or other costs.
+    pub fn is_priced(&self) -> bool {
+        let renewed = self.refresh.as_ref().is_some_and(|it| it.service.is_priced());
+        self.rent.is_some() || self.owned.is_some() || self.costs.is_some() || renewed
+    }
+
     /// The service on the hardware of a year of the horizon, from 1.
     pub fn in_year(&self, year: u32) -> &Self {
         match &self.refresh {
@@ -173,6 +179,13 @@ pub struct TrainingPlan {
     pub wait: Option<Result<Input<Time>, Unknown>>,
     /// The day by which it must end.
     pub deadline: Option<Deadline>,
+}
+
+impl TrainingPlan {
+    /// True if anything of it has a price: its devices or other costs.
+    pub fn is_priced(&self) -> bool {
+        self.rent.is_some() || self.owned.is_some() || self.costs.is_some()
+    }
 }
 
 /// The time by which a run must have ended.
@@ -242,6 +255,9 @@ pub struct Finance {
     pub currency: Option<Currency>,
     /// The first month of the fiscal year, 1 to 12.
     pub fiscal_year: u32,
+    /// True if anything of the scenario, or of what it is a part of, has a price: whatever has none
+    /// is unknown then, never free.
+    pub priced: bool,
 }
 
 /// A currency in which reports show money beside USD.
@@ -284,4 +300,4 @@ inputs!(Service {
     refresh,
 });
 inputs!(Refresh { service; but year });
-inputs!(Finance { discount_rate, price_change; but years, currency, fiscal_year });
+inputs!(Finance { discount_rate, price_change; but years, currency, fiscal_year, priced });

@@ -7,7 +7,7 @@
 
 use super::{Ownership, money};
 use crate::diagnostic::{Error, Result};
-use crate::estimate::plan::{Deadline, TrainingPlan};
+use crate::estimate::plan::{Deadline, Finance, TrainingPlan};
 use crate::ledger::energy::{Load, Phase, When};
 use crate::ledger::footprint::Footprint;
 use crate::ledger::line::{Ledger, Period, Stage};
@@ -77,7 +77,7 @@ pub struct Calendar {
 pub(super) fn forecast(
     plan: &TrainingPlan,
     settled: &Settled,
-    discount: &Input<f64>,
+    finance: &Finance,
 ) -> Result<TrainingForecast> {
     let run = plan.run.time(settled)?;
     let devices = plan.run.devices.as_ref().map(Input::trace);
@@ -99,10 +99,11 @@ pub(super) fn forecast(
     let footprint = plan.site.footprint(format_args!("training"), when, &phases(&run.spent));
     let facility = &footprint.facility;
     let (trains, packed) = (devices.as_ref(), packing.as_ref());
-    let money = money::of_training(plan, &run, trains, packed, facility, &[]);
+    let money = money::of_training(plan, &run, trains, packed, facility, &[], finance);
     let ownership = plan.owned.as_ref().map(|owned| {
         let used = (&run.device_time, facility);
-        Ownership::of_run(owned, held.as_ref().map(|devices| (devices, length)), used, discount)
+        let bought = held.as_ref().map(|devices| (devices, length));
+        Ownership::of_run(owned, bought, used, &finance.discount_rate)
     });
     let (cost, [peak_flops_per_usd, achieved_flops_per_usd]) = priced(plan, &run, &money);
     let after = |days: f64| {
@@ -172,10 +173,11 @@ fn priced(
 
 impl TrainingForecast {
     /// Gives the service what it uses of the run's terms.
-    pub(super) fn lend(&mut self, plan: &TrainingPlan, lent: &[Lent]) {
+    pub(super) fn lend(&mut self, plan: &TrainingPlan, lent: &[Lent], finance: &Finance) {
         let facility = &self.footprint.facility;
         let (devices, packing) = (self.devices.as_ref(), self.packing.as_ref());
-        self.money = money::of_training(plan, &self.run, devices, packing, facility, lent);
+        let run = &self.run;
+        self.money = money::of_training(plan, run, devices, packing, facility, lent, finance);
         let (cost, [peak, achieved]) = priced(plan, &self.run, &self.money);
         self.cost = cost;
         self.peak_flops_per_usd = peak;

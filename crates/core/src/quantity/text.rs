@@ -7,7 +7,7 @@
 //! atom       = [SI prefix] word [plural "s"]   kWh, tokens, device, h
 //! multiplier = K | M | B | G | T | thousand | million | billion | trillion
 //! ```
-//! All atoms behind the first `/` divide. Their dimensions must multiply out to the dimension that
+//! Behind a `/` a multiplier counts too: `USD/M tokens`, `USD/1M tokens`. All atoms behind the first `/` divide. Their dimensions must multiply out to the dimension that
 //! is asked for, where counted things may be left unsaid except in a price. Every written quantity
 //! reads back as the same value within its digits.
 //!
@@ -88,6 +88,7 @@ const ATOMS: &[(&str, f64, Dimension, bool)] = {
         ("day", DAY, T, false),
         ("week", 7.0 * DAY, T, false),
         ("month", YEAR / 12.0, T, false),
+        ("mo", YEAR / 12.0, T, false),
         ("year", YEAR, T, false),
         ("yr", YEAR, T, false),
         ("J", 1.0, E, true),
@@ -97,8 +98,11 @@ const ATOMS: &[(&str, f64, Dimension, bool)] = {
         ("$", 1.0, Dimension::base(2, 1), false),
         ("gCO2e", 1e-3, C, true),
         ("gCO2eq", 1e-3, C, true),
+        ("gCO2", 1e-3, C, true),
         ("g", 1e-3, C, true),
         ("tCO2e", 1e3, C, true),
+        ("tCO2eq", 1e3, C, true),
+        ("tCO2", 1e3, C, true),
         ("t", 1e3, C, false),
         ("FLOP", 1.0, F, true),
         ("FLOPs", 1.0, F, true),
@@ -300,8 +304,14 @@ pub fn parse_stored(text: &str, wanted: Dimension) -> Result<f64, QuantityError>
         };
     }
     let (factor, said) = read_unit(unit, wanted)?;
-    if wanted.admits(said) {
+    let yearly = wanted == Dimension::NONE.over_time() && unit == "%";
+    let of_tokens = Dimension::base(2, 1).times(Dimension::base(6, 1), -1);
+    let millions = wanted == of_tokens && said == Dimension::base(2, 1) && unit.contains('/');
+    if wanted.admits(said) || millions {
         Ok(value * multiplier * factor)
+    } else if yearly {
+        // A part of what goes by the year is one of each year.
+        Ok(value * multiplier * factor / YEAR)
     } else if wanted.is_price_of_count() && said == Dimension::base(2, 1).over_time() {
         Err(QuantityError::PriceOfWhat(unit.to_owned()))
     } else {
@@ -362,6 +372,8 @@ fn split_multiplier(rest: &str, wanted: Dimension) -> (f64, &str) {
 /// join atoms, and all atoms behind the first `/` divide.
 fn read_unit(unit: &str, wanted: Dimension) -> Result<(f64, Dimension), QuantityError> {
     let (mut factor, mut dimension, mut sign) = (1.0, Dimension::NONE, 1);
+    // `g CO2e` is one word in two.
+    let unit = unit.replace(" CO2", "CO2");
     for (i, quotient) in unit.split('/').enumerate() {
         if i > 0 {
             sign = -1;
@@ -370,15 +382,23 @@ fn read_unit(unit: &str, wanted: Dimension) -> Result<(f64, Dimension), Quantity
             continue;
         }
         for word in quotient.split(['-', '*', '·', ' ']).filter(|w| !w.is_empty()) {
-            let (scale, said) = read_atom(word).ok_or_else(|| QuantityError::UnknownUnit {
-                unit: word.to_owned(),
-                valid: valid_units(wanted),
+            let many = || many(word).filter(|_| i > 0).map(|many| (many, Dimension::NONE));
+            let (scale, said) = read_atom(word).or_else(many).ok_or_else(|| {
+                QuantityError::UnknownUnit { unit: word.to_owned(), valid: valid_units(wanted) }
             })?;
             factor *= if sign > 0 { scale } else { 1.0 / scale };
             dimension = dimension.times(said, sign);
         }
     }
     Ok((factor, dimension))
+}
+
+/// The number of things that a price is of: a million of `USD/M tokens` or `USD/1M tokens`.
+fn many(word: &str) -> Option<f64> {
+    let (count, multiplier) = split_number(word);
+    let count = if count.is_empty() { Some(1.0) } else { count.parse().ok() };
+    let known = MULTIPLIERS.iter().chain(WORDS).find(|(name, _)| *name == multiplier);
+    count.filter(|it| *it > 0.0).zip(known).map(|(count, (_, factor))| count * factor)
 }
 
 /// Factor to the stored unit and dimension of one word, singular or plural, perhaps with a prefix.
@@ -532,6 +552,11 @@ pub fn number(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
+/// The same number as a scenario writes it: without commas between its digits.
+pub fn typed(value: f64) -> String {
+    number(value).replace(',', "")
+}
+
 /// Groups the digits of a whole number by three: `3,552,000`.
 fn group(digits: &str) -> String {
     let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |d| ("-", d));
@@ -548,8 +573,9 @@ fn group(digits: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::{
-        Data, DeviceFlopRate, DeviceMemory, DevicePower, DevicePrice, Energy, EnergyPrice, Flop,
-        GridIntensity, InstancePrice, RequestRate, Time, Tokens, WaterIntensity, YearlyRate,
+        Co2eMass, Data, DeviceFlopRate, DeviceMemory, DevicePower, DevicePrice, Energy,
+        EnergyPrice, Flop, GridIntensity, InstancePrice, Money, Per, RequestRate, Time, Tokens,
+        WaterIntensity, YearlyRate,
     };
     use super::*;
 
@@ -596,6 +622,16 @@ mod tests {
         check::<DeviceMemory>("80 GB", 80e9);
         check::<Data>("300B", 300.0);
         check::<EnergyPrice>("0.08 USD/kWh", 0.08 / 3.6e6);
+        check::<GridIntensity>("200 gCO2/kWh", 0.2 / 3.6e6);
+        check::<GridIntensity>("200 g CO2e/kWh", 0.2 / 3.6e6);
+        check::<Co2eMass>("3 t CO2", 3e3);
+        check::<YearlyRate>("5 %", 0.05 / YEAR);
+        for price in ["0.1 USD/Mtoken", "0.1 USD/1M tokens", "$0.10/M tokens", "$0.10/M"] {
+            check::<Per<Money, Tokens>>(price, 1e-7);
+        }
+        check::<Per<Money, Tokens>>("0.1 USD/million tokens", 1e-7);
+        assert!(parse::<Per<Money, Tokens>>("2 USD").is_err());
+        assert_eq!(typed(1167.4), "1167");
         check::<WaterIntensity>("0.18 L/kWh", 0.18 / 3.6e6);
     }
 

@@ -4,7 +4,7 @@
 //! ratio, PUE, grid, price. A factor that both sides share exactly says nothing.
 
 use flopcast_core::estimate::Id;
-use flopcast_core::quantity::text::number;
+use flopcast_core::quantity::text::{number, typed};
 
 use super::compare::Pair;
 
@@ -57,7 +57,7 @@ pub(super) fn hints(
     let mut hints = Vec::new();
     if let (Some(ratio), Some(mfu)) = (differs(hours), forecast(Id::Mfu)) {
         let goodput = forecast(Id::Goodput).map_or(String::new(), |goodput| {
-            format!(", `--set training.goodput={}`", number(goodput))
+            format!(", `--set training.goodput={}`", typed(goodput))
         });
         let why = format!(
             "device-hours came to {} times the forecast; the MFU of {} would have been this, at \
@@ -65,7 +65,7 @@ pub(super) fn hints(
             number(ratio),
             number(mfu)
         );
-        let value = number(mfu / ratio);
+        let value = typed(mfu / ratio);
         // An efficiency above the peak cannot be: the run was another one.
         if mfu / ratio <= 1.0 {
             hints.push(Hint {
@@ -76,13 +76,13 @@ pub(super) fn hints(
         }
         if let Some(goodput) = forecast(Id::Goodput).filter(|goodput| goodput / ratio <= 1.0) {
             let why = format!("or this, at the same MFU (the forecast's is {})", number(goodput));
-            hints.push(Hint { path: "training.goodput", value: number(goodput / ratio), why });
+            hints.push(Hint { path: "training.goodput", value: typed(goodput / ratio), why });
         }
     }
     let mut add = |path, pair: Pair, unit: &str, what: &str| {
         if let (Some(_), Some(actual), Some(expected)) = (differs(pair), pair.actual, pair.forecast)
         {
-            let value = format!("{} {unit}", number(actual)).trim_end().to_owned();
+            let value = format!("{} {unit}", typed(actual)).trim_end().to_owned();
             hints.push(Hint { path, value, why: format!("{what}; forecast {}", number(expected)) });
         }
     };
@@ -92,7 +92,7 @@ pub(super) fn hints(
     add("placement.grid", grid, "gCO2e/kWh", &format!("measured CO2e / {energy}"));
     if let (Some(_), Some(actual), Some(expected)) = (differs(price), price.actual, price.forecast)
     {
-        let value = format!("{{price: {} USD/device-h}}", number(actual));
+        let value = format!("{{price: {} USD/device-h}}", typed(actual));
         let why = format!("billed / device-hours; forecast {}", number(expected));
         hints.push(Hint { path: "placement.purchase", value, why });
     }

@@ -211,6 +211,9 @@ fn of_text(text: &str, expected: &Expected<'_>) -> Result<Log> {
         return Ok(Log::Measured(Form::Power, measured));
     } else if let Some(measured) = plain::of_words(text, expected) {
         return Ok(Log::Measured(Form::Plain, measured));
+    } else if let Some(money) = plain::foreign(text) {
+        return Err(Error::input(format!("`{money}` is not in USD, and the catalog has no rates"))
+            .hint("convert it first, and say it in USD"));
     } else {
         Table::read(&power::headed(text))?
     };

@@ -96,13 +96,28 @@ pub(super) fn read(tables: &[Table], expected: &Expected<'_>) -> Measured {
     measured
 }
 
+/// Currencies other than USD, as people write them.
+const FOREIGN: [&str; 9] = ["eur", "gbp", "chf", "jpy", "cny", "inr", "€", "£", "¥"];
+
+/// The amount in another currency because of which words are no quantities: `3300 EUR`.
+pub(super) fn foreign(text: &str) -> Option<String> {
+    let whole: Vec<String> = text.lines().map(ungrouped).collect();
+    let mut parts = whole.iter().flat_map(|line| line.split([',', ';'])).map(str::trim);
+    let is = |part: &&str| {
+        let amount = part.rsplit([':', '=']).next().unwrap_or(part).trim().to_lowercase();
+        let coded = |code: &&str| amount.ends_with(*code) || amount.starts_with(*code);
+        let bare = |code: &str| amount.replace(code, "").trim().parse::<f64>().is_ok();
+        FOREIGN.iter().find(|code| coded(code)).is_some_and(|code| bare(code))
+    };
+    parts.find(is).map(str::to_owned)
+}
+
 /// True for a column of money in a currency other than USD.
 fn is_foreign(column: &str) -> bool {
     let name = column.to_lowercase();
-    let coded = ["eur", "gbp", "chf", "jpy", "cny", "inr", "€", "£", "¥"];
     figure(column).is_none()
         && ["cost", "price", "total"].iter().any(|it| name.contains(it))
-        && coded.iter().any(|code| name.contains(code))
+        && FOREIGN.iter().any(|code| name.contains(code))
 }
 
 /// The sums over lines. A figure that one line lacks is unknown.
@@ -151,7 +166,8 @@ fn sums(lines: &[Line], expected: &Expected<'_>) -> Measured {
 /// quantity.
 pub(super) fn of_words(text: &str, expected: &Expected<'_>) -> Option<Measured> {
     let mut line = Line::new();
-    let parts = text.lines().flat_map(|line| line.split([',', ';'])).map(str::trim);
+    let whole: Vec<String> = text.lines().map(ungrouped).collect();
+    let parts = whole.iter().flat_map(|line| line.split([',', ';'])).map(str::trim);
     for part in parts.filter(|part| !part.is_empty()) {
         // Names beside numbers may stand one after another: `hours=10 kWh=56`.
         let several = part.matches('=').count() > 1;
@@ -163,6 +179,15 @@ pub(super) fn of_words(text: &str, expected: &Expected<'_>) -> Option<Measured> 
     }
     let told = [Figure::DeviceHours, Figure::Hours, Figure::It, Figure::Facility];
     told.iter().any(|it| line.contains_key(it)).then(|| sums(&[line], expected))
+}
+
+/// A line without the commas that group the digits of a number: `1270 device-h` of `1,270 device-h`.
+fn ungrouped(line: &str) -> String {
+    let bytes = line.as_bytes();
+    let digits = |from: usize| bytes[from..].iter().take_while(|it| it.is_ascii_digit()).count();
+    let groups = |at: usize| at > 0 && bytes[at - 1].is_ascii_digit() && digits(at + 1) == 3;
+    let kept = line.char_indices().filter(|(at, c)| *c != ',' || !groups(*at));
+    kept.map(|(_, c)| c).collect()
 }
 
 /// The figure of `80 device-h`, `8 GPUs`, `energy: 56 kWh` or `cost=160`, in hours, kWh, kg or USD.

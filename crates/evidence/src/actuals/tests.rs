@@ -338,6 +338,12 @@ fn runs_of_trackers_and_plain_lines() {
     ] {
         check(line, &[line], EIGHTY, Some(56.0));
     }
+    let grouped = "1,270 device-h, 1,370 kWh, 8,740 USD";
+    check(grouped, &[grouped], Some(1270.0), Some(1370.0));
+    check("millions", &["hours=1,000,000 gpus=1 kWh=2,000"], Some(1e6), Some(2000.0));
+    let euros = read(&[("log", "80 device-h, 56 kWh, 3,300 EUR")], &Expected::default());
+    let euros = euros.unwrap_err().to_string();
+    assert!(euros.contains("`3300 EUR` is not in USD"), "{euros}");
     check("hours that may be a device's", &["hours,kWh\n10,7\n"], Some(10.0), Some(7.0));
     noted(&["device_hours,cost_eur\n80,150\n"], "`cost_eur` is not in USD");
     let listed = r#"{"runs": [{"info": {"run_id": "a", "start_time": 1772352000000, "end_time": 1772388000000},

@@ -262,7 +262,7 @@ impl Format {
             }
             Self::Svg => tornado(forecasts()?)?,
             Self::Xlsx => return xlsx::workbook(forecasts()?),
-            Self::Focus => focus::charges(forecasts()?),
+            Self::Focus => focus::charges(forecasts()?)?,
             Self::ModelCard => statement::card::card(forecasts()?)?,
             Self::Sci => statement::sci::statement(forecasts()?)?,
             Self::EuAiAct => statement::eu::form(forecasts()?)?,

@@ -160,6 +160,18 @@ fn in_all(all: &[Emitted]) -> Vec<Group<'_>> {
     groups
 }
 
+/// Each stage over all parts: a year of service is one, wherever its requests are answered.
+fn by_stage(all: &[Emitted]) -> Vec<Group<'_>> {
+    let mut groups: Vec<(Stage, Vec<&Emitted>)> = Vec::new();
+    for it in all {
+        match groups.iter_mut().find(|(stage, _)| *stage == it.stage) {
+            Some((_, stages)) => stages.push(it),
+            None => groups.push((it.stage, vec![it])),
+        }
+    }
+    groups.into_iter().map(|(stage, stages)| (stage.label().into(), stages)).collect()
+}
+
 /// A table of amounts: a row per label, a column per group of stages.
 fn table(heading: &str, groups: &[Group<'_>], rows: &[(&str, Read)], unit: &'static str) -> Grid {
     let numbers = groups.iter().map(|(name, _)| Column::numbers(format!("{name}, {unit}")));
@@ -267,13 +279,12 @@ pub fn statement(reports: &[Report]) -> Result<String> {
          (Delegated Regulation (EU) 2023/2772), before the fact: no measured inventory."
     )));
     doc.section("GHG Protocol, scopes and categories", by_scope(report));
-    let stages: Vec<Group<'_>> =
-        report.emitted.iter().map(|it| (it.stage.label().into(), vec![it])).collect();
+    let stages = by_stage(&report.emitted);
     doc.section(
         "ESRS E1-6, gross scopes 1, 2, 3 and total GHG emissions",
         table("tCO2e", &stages, &rows(), "tCO2e"),
     );
-    doc.section("ESRS E1-5, energy consumption and mix", energy(report));
+    doc.section("ESRS E1-5, energy consumption and mix", energy(&stages));
     doc.push(Block::Section("What they rest on".to_owned()));
     let mut list = remarks(report);
     list.push(
@@ -286,29 +297,35 @@ pub fn statement(reports: &[Report]) -> Result<String> {
 }
 
 /// The energy of own operations, and that of rented devices beside it.
-fn energy(report: &Report) -> Grid {
-    let columns =
-        report.emitted.iter().map(|it| Column::numbers(format!("{}, MWh", it.stage.label())));
+fn energy(stages: &[Group<'_>]) -> Grid {
+    let columns = stages.iter().map(|(name, _)| Column::numbers(format!("{name}, MWh")));
     let mut grid = Grid::new([Column::words("MWh")].into_iter().chain(columns));
     for (label, scope) in [
         ("total energy consumption of own operations", OWNED),
         ("drawn by a provider for it, outside of E1-5", RENTED),
         ("nobody says who owns the devices", None),
     ] {
-        let cell = |it: &Emitted| match &it.energy {
-            _ if it.scope != scope => Cell::text("none"),
+        let sums: Vec<Value<Energy>> = stages
+            .iter()
+            .map(|(_, of)| {
+                let mine = of.iter().filter(|it| it.scope == scope);
+                Value::sum(mine.map(|it| it.energy.clone()))
+            })
+            .collect();
+        let cell = |sum: &Value<Energy>| match sum {
+            Value::Absent => Cell::text("none"),
             Value::Known(energy) => {
                 let energy = convert(energy.value().stored(), "MWh");
                 Cell::shown(energy, number(energy))
             }
-            _ => Cell::Unknown,
+            Value::Unknown(_) | Value::Never(_) => Cell::Unknown,
         };
-        if report.emitted.iter().any(|it| it.scope == scope) {
-            grid.push(std::iter::once(Cell::text(label)).chain(report.emitted.iter().map(cell)));
+        if sums.iter().any(|sum| !sum.is_absent()) {
+            grid.push(std::iter::once(Cell::text(label)).chain(sums.iter().map(cell)));
         }
     }
     for label in ["from fossil sources", "from nuclear sources", "from renewable sources"] {
-        let unknown = report.emitted.iter().map(|_| Cell::Unknown);
+        let unknown = stages.iter().map(|_| Cell::Unknown);
         grid.push(std::iter::once(Cell::text(label)).chain(unknown));
     }
     grid

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use flopcast_core::estimate::{Figure, Key};
+use flopcast_core::ledger::line::{Entry, Resource, Stage};
 use flopcast_core::provenance::{Basis, Expr, SPREADSHEET, Step};
 use flopcast_core::quantity::Dimension;
 use flopcast_core::quantity::text::{dimension, fitting_unit};
@@ -72,6 +73,9 @@ pub(super) fn exact(value: f64) -> String {
     format!("{value:?}")
 }
 
+/// What is said of an input that formulas do not follow all the way.
+pub(super) const ANEW: &str = "Forecast anew where you change";
+
 /// The cells that hold the steps which were written already.
 #[derive(Default)]
 struct Cells {
@@ -90,9 +94,36 @@ pub(super) struct Book<'a> {
     pub(super) exchange_rate: Option<String>,
     /// Cells that answer a figure in the place of its derivation.
     pub(super) answers: HashMap<Key, String>,
+    /// Inputs that add rows or drop them, which formulas cannot, each by the end of its name.
+    pub(super) anew: Vec<Anew>,
     inputs: Worksheet,
     calculation: Worksheet,
     cells: Cells,
+}
+
+/// An input that formulas do not follow all the way: the end of its name, and what they leave out.
+pub(super) type Anew = (&'static str, &'static str);
+
+/// The inputs of a report that change which rows there are.
+fn anew(report: &Report) -> Vec<Anew> {
+    let has = |wanted: &dyn Fn(&Entry) -> bool| report.ledger.iter().any(|row| wanted(&row.entry));
+    let of = |row: &Entry, resource: Resource| row.resource == resource;
+    let bought = has(&|row| of(row, Resource::Hardware));
+    let bears = has(&|row| of(row, Resource::Unused));
+    let run = has(&|row| of(row, Resource::Hardware) && row.stage == Stage::Training);
+    let years = has(&|row| row.stage == Stage::Serving(2));
+    let commits = has(&|row| ["reserved", "savings"].iter().any(|it| row.detail.starts_with(it)));
+    let mut anew = Vec::new();
+    if run && !bears {
+        anew.push(("owned.utilisation", "below 100 % there are rows of unused time as well"));
+    }
+    if bought {
+        anew.push(("owned.amortisation", "another life moves, adds or drops purchases"));
+    }
+    if years && (bought || commits) {
+        anew.push(("traffic.growth", "a fleet that shrinks in another year leaves others unused"));
+    }
+    anew
 }
 
 /// Names of cells, each with its cell.
@@ -113,7 +144,8 @@ impl<'a> Book<'a> {
         let headings = ["figure", "value", "unit", "how", "in base units", "base unit"];
         head(&mut calculation, look, &headings, 1)?;
         let (exchange_rate, answers, cells) = (None, HashMap::new(), Cells::default());
-        let mut book = Self { look, exchange_rate, answers, inputs, calculation, cells };
+        let anew = anew(report);
+        let mut book = Self { look, exchange_rate, answers, anew, inputs, calculation, cells };
         book.enter(report)?;
         Ok(book)
     }
@@ -200,7 +232,10 @@ impl<'a> Book<'a> {
         }
         let (factor, unit) = fitting_unit(step.value, step.dimension);
         let free = !matches!(basis, Basis::Derived { .. });
-        let row = self.input_row(&label, step.value, factor, &unit, &key.2, free)?;
+        let anew = self.anew.iter().find(|(end, _)| label.ends_with(end));
+        let told = anew.map_or_else(String::new, |(_, why)| format!("{ANEW} it: {why}. "));
+        let basis = format!("{told}{}", key.2);
+        let row = self.input_row(&label, step.value, factor, &unit, &basis, free)?;
         let cell = format!("{INPUTS}!$D${}", row + 1);
         self.cells.leaves.insert(key, cell.clone());
         Ok(cell)

@@ -8,7 +8,7 @@ use rust_xlsxwriter::{
     XlsxError,
 };
 
-use super::book::{Book, CALCULATION, INPUTS, Units, exact, is_one};
+use super::book::{ANEW, Book, CALCULATION, INPUTS, Units, exact, is_one};
 use super::{buy, money};
 use crate::cash::CashFlow;
 use crate::{Report, currency, ledger, text};
@@ -180,6 +180,13 @@ fn summary_sheet(report: &Report, sheet: &mut Worksheet, book: &mut Book<'_>) ->
         &look.wrapped,
     )?;
     let mut row = 3;
+    if !book.anew.is_empty() {
+        let names: Vec<_> = book.anew.iter().map(|(end, _)| *end).collect();
+        let told =
+            format!("{ANEW} {}: they add or drop rows, which no formula does.", names.join(", "));
+        sheet.write_with_format(row, 0, told, &look.wrapped)?;
+        row += 1;
+    }
     // The order of the answer: totals first.
     let total = |(section, _): &(Section, Vec<&Figure>)| *section == Section::Total;
     let (totals, rest): (Vec<_>, Vec<_>) = report.sections().partition(total);

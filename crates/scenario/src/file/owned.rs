@@ -5,7 +5,7 @@ use flopcast_core::quantity::{DevicePower, EnergyPrice, Share, Time, YearlyRate}
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::given::{Given, NonNegative};
+use crate::given::{Given, NonNegative, RentOfPower};
 use crate::purchase::PurchaseTerms;
 use crate::reader::Located;
 
@@ -34,7 +34,7 @@ pub struct Owned {
     /// Power that is contracted per device, host included; the server's nameplate.
     pub power: Option<Given<DevicePower>>,
     /// Rent of the contracted power, such as 184 USD/kW-month.
-    pub colocation: Option<Given<EnergyPrice>>,
+    pub colocation: Option<Given<EnergyPrice, RentOfPower>>,
     /// Price of electricity; the region's.
     pub electricity: Option<Given<EnergyPrice>>,
     /// Repairs and support, as a share of the purchase price per year.

@@ -5,12 +5,12 @@
 
 use flopcast_core::catalog::{Accelerator, Catalog, Kind};
 use flopcast_core::diagnostic::Result;
-use flopcast_core::ledger::plan::{Embodied, Stated};
+use flopcast_core::ledger::plan::{Embodied, Owned, Stated};
 use flopcast_core::provenance::{Basis, Input, Unknown};
 use flopcast_core::quantity::{Co2eMass, DeviceCo2e, Devices, Measure};
 
 use super::super::environment::EmbodiedCarbon;
-use super::default;
+use super::{default, share};
 
 /// Embodied emissions as given, else as the catalog has them for the device, else the usual ones of
 /// its kind. `section` is the path of the placement.
@@ -54,13 +54,46 @@ pub(super) fn embodied(
             Some(given) => given.input(&name("utilisation")),
             None => default(
                 catalog,
-                "part of the service life in use",
+                IN_USE,
                 "embodied.utilisation",
                 "embodied CO2e is spread over the time in use",
             )?,
         },
     })
 }
+
+/// The same of hardware of one's own, which is made for the life over which it is written off: of a
+/// run, time without work falls to it as it does in the ledger; of a fleet every hour is counted, in
+/// use or not, so that over the life all falls to it that was emitted. What is given stays.
+pub(super) fn of_owned(
+    embodied: Embodied,
+    given: Option<&EmbodiedCarbon>,
+    owned: Option<&Owned>,
+    is_fleet: bool,
+) -> Embodied {
+    let Some(owned) = owned else { return embodied };
+    let none = EmbodiedCarbon::default();
+    let given = given.unwrap_or(&none);
+    let all = || {
+        let formula = "every hour of a fleet of one's own is counted, in use or not".to_owned();
+        Input::new(IN_USE, share(1.0), Basis::Derived { formula })
+    };
+    Embodied {
+        lifetime: match given.lifetime {
+            Some(_) => embodied.lifetime,
+            None => owned.life.clone(),
+        },
+        utilisation: match given.utilisation {
+            Some(_) => embodied.utilisation,
+            None if is_fleet => all(),
+            None => owned.utilisation.clone(),
+        },
+        ..embodied
+    }
+}
+
+/// The name of the share of the service life that the emissions fall to.
+const IN_USE: &str = "part of the service life in use";
 
 /// low, mid and high of the machine that a device sits in: a server, unless the device is sold in
 /// another form.

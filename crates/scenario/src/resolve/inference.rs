@@ -37,6 +37,7 @@ use super::super::file::{Inference, Placement, ScenarioFile};
 use super::super::given::Given;
 use super::compress::Served;
 use super::costs::Payer;
+use super::embodied::of_owned;
 use super::rent::Tenant;
 use super::spread::{self, Spreading};
 use super::traffic::{self, Asked};
@@ -185,6 +186,10 @@ fn generation(
             .refuse("reserved devices are paid for whether they run or not")
             .hint("buy on demand or spot, or leave inference.autoscaling out"));
     }
+    let mut site = site::site(catalog, place, &service.hardware, device, "inference", notes)?;
+    let section = if service.placement.is_some() { "inference.placement" } else { "placement" };
+    let owned = owned::plan(catalog, place, device, section, notes)?;
+    site.embodied = of_owned(site.embodied, place.embodied.as_ref(), owned.as_ref(), true);
     Ok(Service {
         rate: asked.rate,
         peak_to_mean: asked.peak_to_mean,
@@ -205,18 +210,12 @@ fn generation(
             request,
             format!("operators of {}, forward over prompt and answer", model.name),
         ),
-        site: site::site(catalog, place, &service.hardware, device, "inference", notes)?,
+        site,
         api: match &service.api {
             Some(asked) => Some(api::plan(catalog, asked, replica.output.is_some(), notes)?),
             None => None,
         },
-        owned: owned::plan(
-            catalog,
-            place,
-            device,
-            if service.placement.is_some() { "inference.placement" } else { "placement" },
-            notes,
-        )?,
+        owned,
         rent,
         costs: match &service.costs {
             Some(costs) => Some(

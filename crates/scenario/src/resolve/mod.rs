@@ -338,11 +338,13 @@ impl Frame {
                 choices.push(choice.clone());
             }
         }
+        let trains = training.plan.as_ref().is_some_and(|it| it.is_priced());
+        let serves = inference.plan.as_ref().is_some_and(|it| it.is_priced());
         Scenario {
             name: frame.name,
             training: training.plan,
             inference: inference.plan,
-            finance: frame.finance,
+            finance: plan::Finance { priced: trains || serves, ..frame.finance },
             start: frame.start,
             functional_unit: frame.functional_unit,
             dates: dates(&notes),
@@ -460,6 +462,7 @@ fn finance(file: &FinanceFile) -> Result<plan::Finance> {
                     .at(Some(&month.place)));
             }
         },
+        priced: false,
     })
 }
 

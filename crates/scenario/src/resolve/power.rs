@@ -9,7 +9,7 @@ use flopcast_core::catalog::{Accelerator, Catalog, Kind};
 use flopcast_core::diagnostic::Result;
 use flopcast_core::ledger::plan::{Draw, IdleHost, PowerModel};
 use flopcast_core::provenance::{Input, Unknown};
-use flopcast_core::quantity::DevicePower;
+use flopcast_core::quantity::{DevicePower, Measure as _};
 
 use super::super::file::Hardware;
 use super::{Notes, default};
@@ -26,6 +26,15 @@ pub(super) fn power(
     let idle = hardware.idle.as_ref().map(|idle| Draw::Watts(idle.input(&name("idle"))));
     if let Some(given) = &hardware.power {
         let power = given.input(&name("power"));
+        // 1.3 is a power in kW, 10.2 that of a server.
+        let watts = power.value.stored();
+        let tdp = device.tdp.as_ref().map(|tdp| tdp.value.stored());
+        if let Some(tdp) = tdp.filter(|tdp| watts < 20.0 && watts < 0.05 * tdp) {
+            let message = format!("{watts} W is no power of {}, whose TDP is {tdp} W", device.id);
+            let kw = format!("write `{watts} kW` for so much a device");
+            let server = format!("or, of a server, its part: `{watts} kW` / devices of it");
+            return Err(given.refuse(message).hint(format!("{kw}, {server}")));
+        }
         return Ok(Ok(match idle {
             None => PowerModel::Average(power),
             Some(idle) => PowerModel::ByLoad { busy: Draw::Watts(power), idle, idle_host: None },

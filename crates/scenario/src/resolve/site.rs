@@ -5,7 +5,7 @@
 //! surveyed data centres.
 
 use chrono::{Datelike, NaiveDate};
-use flopcast_core::catalog::{Accelerator, Catalog, GridBasis, Region};
+use flopcast_core::catalog::{Accelerator, Catalog, Extent, GridBasis, Region};
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::ledger::plan::{Contracts, Scope, Site, StartWindow, Stated, Vintage};
 use flopcast_core::provenance::{Input, Unknown};
@@ -131,6 +131,19 @@ impl Local<'_> {
         };
         self.published(what, |region| {
             let grid = region.grid(basis)?;
+            let mut states = region.grids.iter().filter(|it| it.extent == Extent::State);
+            if let Some(own) = states.next().filter(|_| grid.extent == Extent::Country)
+                && region.zone.as_ref() == Some(&region.code)
+            {
+                notes.warn(format!(
+                    "{}: no {} intensity of its own is published, so that of {} is taken; \
+                     grid_basis: {} tells states apart",
+                    region.code,
+                    basis.name(),
+                    region.country,
+                    own.basis.name()
+                ));
+            }
             let date = grid.intensity.citation.as_of.map(|as_of| as_of.start);
             notes.grid_as_of = notes.grid_as_of.max(date);
             let year = date.map(|date| format!(", {}", date.year())).unwrap_or_default();

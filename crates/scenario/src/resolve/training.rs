@@ -23,6 +23,7 @@ use super::super::file::{Offload, Placement, Recipe, ScenarioFile, Training};
 use super::super::given::Given;
 use super::super::reader::Located;
 use super::costs::Payer;
+use super::embodied::of_owned;
 use super::rent::Tenant;
 use super::work::{self, Counted};
 use super::{
@@ -149,9 +150,10 @@ pub(super) fn plan(
         due(deadline, start)?;
     }
     // The site first: a region that does not exist has no price either.
-    let site = site::site(catalog, place, &training.hardware, device, "training", notes)?;
+    let mut site = site::site(catalog, place, &training.hardware, device, "training", notes)?;
     let tenant = Tenant { catalog, placement: place, device, together, stage: "training" };
     let owned = owned::plan(catalog, place, device, "placement", notes)?;
+    site.embodied = of_owned(site.embodied, place.embodied.as_ref(), owned.as_ref(), false);
     let rent = tenant.rent(notes)?;
     let interruptions = match &rent {
         Some(rent) => {
