@@ -58,6 +58,8 @@ fn longer_answers_take_more_energy() {
             );
             let report = report.and_then(|it| answer(Way::Estimate, &it));
             let report = report.unwrap_or_else(|error| panic!("{error}"));
+            let token = &report["inference"]["tpot_ms"]["mean"];
+            assert_eq!(token.is_null(), output == 1, "{engine}: {token} a token of {output}");
             let energy = number(&report, "inference.per_query.energy_wh");
             assert!(energy > last, "{engine}: {energy} Wh of {output} tokens, {last} of fewer");
             last = energy;

@@ -73,7 +73,7 @@ pub enum Engaged {
 pub struct Found {
     /// The highest rate of one replica within its SLO.
     pub highest: HighestRate,
-    /// A replica at the peak, the load being spread over those that it needs.
+    /// A replica at the peak, the load being spread over those that it needs; of a job, while it runs.
     pub planned: Report,
     /// The rate of that replica.
     pub planned_rate: RequestRate,
@@ -451,7 +451,11 @@ impl Task<'_> {
         let size = |rate: RequestRate| fleet_for(service, peak, rate);
         let fleet = size(highest.rate)?;
         progress("latencies at the peak", 0.6)?;
-        let planned_rate = peak / fleet.needed as f64;
+        // A job may queue: its replicas are at work at their highest rate until it is over.
+        let planned_rate = match &service.within {
+            Some(_) => highest.rate,
+            None => peak / fleet.needed as f64,
+        };
         let alike = servers(2, false).is_none();
         let shown = if alike { 1 } else { fleet.needed.min(MOST_TOGETHER) };
         let shown = servers(shown, records).map(|server| Replicas { server, count: shown });

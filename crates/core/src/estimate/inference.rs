@@ -149,7 +149,8 @@ pub struct Year {
     pub unused: Option<Traced<DeviceTime>>,
     /// The instances that hold the devices, where instances are sold.
     pub packing: Option<Packing>,
-    /// Energy, carbon and water of the fleet, all year; embodied carbon that of unused devices, too.
+    /// Energy, carbon and water of the fleet, all year, with what stands unused in its instances;
+    /// embodied carbon that of unused devices of one's own, too.
     pub footprint: Footprint,
 }
 
@@ -404,7 +405,9 @@ fn one_year(
         energy::utilisation(&work, &fleet_time)
     };
     let serving = Phase { name: "serving", time: fleet_time.clone(), load: Load::Partly(at_work) };
-    let footprint = service.site.footprint(format_args!("{}", when.stage), when, &[serving]);
+    let unused = packing.as_ref().and_then(|it| it.unused(&fleet_time));
+    let phases: Vec<_> = std::iter::once(serving).chain(unused).collect();
+    let footprint = service.site.footprint(format_args!("{}", when.stage), when, &phases);
     Ok(Year {
         year,
         requests,

@@ -96,7 +96,9 @@ pub(super) fn forecast(
     let wait = waiting(plan);
     let before = wait.known().map_or(Time::from_stored(0.0), Traced::value);
     let when = When { stage: Stage::Training, period: Period { start: before, length } };
-    let footprint = plan.site.footprint(format_args!("training"), when, &phases(&run.spent));
+    let unused = packing.as_ref().and_then(|it| it.unused(&run.device_time));
+    let phases: Vec<_> = phases(&run.spent).into_iter().chain(unused).collect();
+    let footprint = plan.site.footprint(format_args!("training"), when, &phases);
     let facility = &footprint.facility;
     let (trains, packed) = (devices.as_ref(), packing.as_ref());
     let money = money::of_training(plan, &run, trains, packed, facility, &[], finance);

@@ -12,8 +12,9 @@
 
 use std::fmt::Display;
 
+use crate::ledger::energy::{Load, Phase};
 use crate::provenance::Traced;
-use crate::quantity::{Devices, DevicesPerInstance, Instances, Measure as _, Ratio};
+use crate::quantity::{DeviceTime, Devices, DevicesPerInstance, Instances, Measure as _, Ratio};
 
 /// Engines that are alike, or devices that stand on their own: their number, and the devices of
 /// each.
@@ -59,6 +60,15 @@ impl Packing {
             paid_per_used: &paid / &devices,
             paid,
         }
+    }
+
+    /// What the devices that nobody uses do while the others are held so long: whoever rents an
+    /// instance has all of it powered. None where all are used.
+    pub fn unused(&self, held: &Traced<DeviceTime>) -> Option<Phase> {
+        let more = &self.paid_per_used - Traced::constant(Ratio::from_stored(1.0));
+        let time = (held * more).named("device-hours paid for but unused");
+        let stranded = self.stranded.value().value > 0.0;
+        stranded.then_some(Phase { name: "paid for but unused", time, load: Load::Waiting })
     }
 }
 

@@ -12,7 +12,7 @@ impl Replica {
     /// memory  = output (weights / B + cache per token (input + output / 2)) / (bandwidth x devices)
     /// ```
     /// with B the requests that fit all of the memory, at most the largest batch. A model with
-    /// experts need not read all weights in a step: none are counted. Where tokens are drafted, what
+    /// experts need not read all weights in a step: none are counted. Tables and towers are not read. Where tokens are drafted, what
     /// is read serves as many as a verification yields.
     ///
     /// # Errors
@@ -31,7 +31,8 @@ impl Replica {
             let cache = instances.cache_per_token((input + output).ceil() as u32).value;
             let fitting = free / (cache * (input + output)).max(f64::MIN_POSITIVE);
             let batch = self.max_batch.value.min(fitting).max(1.0);
-            let weights = if instances.dense() { self.weights.value.value / batch } else { 0.0 };
+            let read = (self.weights.value - instances.unread()).value;
+            let weights = if instances.dense() { read / batch } else { 0.0 };
             let moved = weights + cache * (input + output / 2.0);
             let speculation = self.speculation.as_ref();
             let tokens = speculation.map_or(1.0, |it| it.tokens_per_verification().value().value);

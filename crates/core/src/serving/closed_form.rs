@@ -14,10 +14,9 @@
 //! step: the highest rate is the lower of n / p and m / (g (a / B + c)), and the cache of a prompt
 //! passes the link between them before the second token.
 //!
-//! Of conversations the cache holds the more the fewer come: what a prompt computes is that of the
-//! rate in question (`Conversations`).
+//! Of conversations the cache holds the more the fewer come: prompts are those of a rate.
 //!
-//! Percentiles are no part of it: an SLO is what the simulator holds.
+//! Percentiles are no part of it: the simulator holds an SLO.
 
 use std::convert::Infallible;
 use std::ops::{Div, Mul};
@@ -92,8 +91,9 @@ struct Generation {
     engines: Engines,
     asked: Asked,
     conversations: Option<Conversations>,
-    /// Sequences of a decode instance at once, at most.
+    /// Sequences of a decode instance at once, at most; tokens of one of its steps.
     most: Traced<f64>,
+    budget: Traced<f64>,
     split: Option<Split>,
     factors: Factors,
     /// Squared coefficient of variation of the gaps between requests.
@@ -257,6 +257,7 @@ impl Replica {
                 },
             ),
             conversations: Conversations::of(demand, instances, &engines),
+            budget: budget(demand, pool, &asked),
             engines,
             asked,
             most,
@@ -267,7 +268,7 @@ impl Replica {
         let generation = generation.at_most(self, instances);
         let full = generation.load(generation.queue().full());
         let steps = generation.asked.steps();
-        let share = &full.step / &generation.most + &full.sequence;
+        let share = &full.step / generation.sequences() + &full.sequence;
         let decoding = (&steps * &share).named("decoding of a request in a full batch");
         let (max_rate, prompt_share) = match &generation.split {
             None => {
@@ -510,6 +511,21 @@ impl Generation {
         Queue::new(&pool.time, pool.limits, asked.numbers(), phase, most.value())
     }
 
+    /// Sequences of a full batch: no more than have tokens in each step beside the prompts that are
+    /// read meanwhile.
+    fn sequences(&self) -> Traced<f64> {
+        let Self { asked, most, split, budget, .. } = self;
+        if self.queue().most() >= most.value() {
+            return most.clone();
+        }
+        let each = match split {
+            None => 1.0 + (&asked.computed / asked.steps()).number(),
+            Some(_) => one(),
+        };
+        let fed = budget / each.named("tokens of a step for each sequence");
+        fed.max(&one()).named("sequences that the tokens of a step suffice for")
+    }
+
     /// The three times at a batch: those of the chord from a single sequence to it.
     fn load(&self, busy: Busy) -> Load {
         let Self { asked, factors, .. } = self;
@@ -587,7 +603,8 @@ impl Generation {
         if let Some(generation) = self.at(rate.value().value) {
             return generation.latency(rate, correction);
         }
-        let Self { asked, split, most, gaps, api_server, .. } = self;
+        let Self { asked, split, gaps, api_server, .. } = self;
+        let most = &self.sequences();
         let decoding = match split {
             None => rate.clone(),
             Some(split) => (rate / &split.decode).named("rate of a decode instance"),
@@ -636,7 +653,8 @@ impl Generation {
             None => (api_server + first + place, stay),
             Some(split) => (api_server + first, stay + &split.transfer + place),
         };
-        Latency::of(ttft, rest, tpot, correction)
+        // Answers of one token are over with the first.
+        Latency::of(ttft, rest, (count > 0.0).then_some(tpot), correction)
     }
 
     /// Share of the batch in use. Prompts that come one by one fill it below its highest rate, at
@@ -647,7 +665,7 @@ impl Generation {
         rate: &Traced<RequestRate>,
         decoding: &Traced<TimePerRequest>,
     ) -> Traced<f64> {
-        let share = (rate * decoding).number() / &self.most;
+        let share = (rate * decoding).number() / self.sequences();
         let highest = queue.full().rate;
         if rate.value().value / highest >= share.value() {
             return share.named("share of the batch in use");
@@ -757,16 +775,21 @@ impl Capability {
                 latency
             }
             Form::Pass(batches, delay) => {
-                // The first request of a batch waits for all of the delay, those that come within it
-                // for half on average.
-                let coming = (rate * delay).number();
-                let wait = delay * ((1.0 + &coming / 2.0) / (1.0 + &coming));
-                let wait = wait.named("wait for a batch");
-                let whole = batches.latency(rate) + wait;
+                let whole = batches.latency_after(rate, delay);
                 let ttft = whole.clone().named("inference.ttft_ms.mean");
                 Latency { e2e: whole.named("inference.e2e_ms.mean"), tpot: None, ttft }
             }
         }
+    }
+}
+
+/// Tokens of a step of an instance.
+fn budget(demand: &Demand, pool: &Pool, asked: &Asked) -> Traced<f64> {
+    let tokens = f64::from(pool.limits.tokens);
+    let told = || ("tokens of a step".to_owned(), "the engine's default".to_owned());
+    match &demand.max_batch_tokens {
+        Some(given) => given.trace() * Traced::constant(tokens / given.value),
+        None => asked.output.beside(tokens, told),
     }
 }
 

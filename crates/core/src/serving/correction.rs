@@ -43,11 +43,11 @@ impl Correction {
 
 impl Latency {
     /// The latencies of a closed form: time to the first token, time from there to the last, time of a
-    /// token; corrected, where a simulation was asked.
+    /// token, if there are any after it; corrected, where a simulation was asked.
     pub(crate) fn of(
         first: Traced<TimePerRequest>,
         rest: Traced<TimePerRequest>,
-        token: Traced<TimePerToken>,
+        token: Option<Traced<TimePerToken>>,
         correction: Option<&Correction>,
     ) -> Self {
         let (first, rest, token) = match correction {
@@ -60,12 +60,15 @@ impl Latency {
                 (
                     first.clone().named("time to first token by closed form") * factor(it.first),
                     rest.named("time of the other tokens by closed form") * factor(it.rest),
-                    token.named("time per token by closed form") * factor(it.token.unwrap_or(1.0)),
+                    token.map(|token| {
+                        let closed = token.named("time per token by closed form");
+                        closed * factor(it.token.unwrap_or(1.0))
+                    }),
                 )
             }
         };
         let ttft = first.named("inference.ttft_ms.mean");
         let e2e = (&ttft + rest).named("inference.e2e_ms.mean");
-        Self { ttft, tpot: Some(token.named("inference.tpot_ms.mean")), e2e }
+        Self { ttft, tpot: token.map(|it| it.named("inference.tpot_ms.mean")), e2e }
     }
 }

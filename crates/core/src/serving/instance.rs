@@ -267,6 +267,12 @@ impl Instances {
         (of(&self.decode), self.prefill.as_ref().map(|(prefill, _)| of(prefill)))
     }
 
+    /// Of the weights of an instance, those that no token of an answer reads whole: a table that is no
+    /// head, too, and towers for images and sound.
+    pub fn unread(&self) -> Data {
+        Data::from_stored(2.0 * (self.model.embedding + self.model.beside) as f64)
+    }
+
     /// Weights of all adapters on a replica: of each, one factor is whole on every device of a
     /// tensor-parallel group, the other is split.
     fn adapters_on(&self, deployment: &Deployment) -> Data {

@@ -5,7 +5,8 @@
 //!      + (weights + b x passes x activations) / bandwidth
 //! ```
 //! The share of the peak and the passes are means over the operators of the network, timed by
-//! [`crate::kernel::network`]. Weights are read once per batch.
+//! [`crate::kernel::network`]. Weights are read once per batch, but those of tables, of which a request
+//! reads some rows.
 
 use super::closed_form::{Batches, Capability};
 use super::plan::{Reached, Replica};
@@ -16,7 +17,7 @@ use crate::kernel::calibration::Calibration;
 use crate::kernel::network::{Setup, Task, Work, half_width};
 use crate::model::compress::{Compressed, Target};
 use crate::model::input::AttentionCount;
-use crate::model::{Layer, Model, Part};
+use crate::model::{Layer, Model, Operator, Part};
 use crate::provenance::{Basis, Input, Traced};
 use crate::quantity::{
     Data, DataPerRequest, Measure as _, Precision, Ratio, Requests, Share, Time, text,
@@ -56,6 +57,11 @@ pub fn reached(
             Share::from_stored(share.min(1.0)),
             assumed("mean over the operators of what their kinds reach"),
         ),
+        read: Input::new(
+            "weights that a pass reads / all",
+            Share::from_stored(read(served, target)),
+            Basis::Derived { formula: "all but embeddings that no product shares".to_owned() },
+        ),
         passes: Input::new(
             "passes of activations over memory",
             passes,
@@ -68,6 +74,25 @@ pub fn reached(
         ),
         half_width: half_width(&calibration.intervals, Task::Inference, setup.known).0,
     })
+}
+
+/// Weights that a pass reads / all: of a table it reads some rows, which are activations, unless a
+/// product shares it (a tied head).
+fn read(served: &Compressed, target: &Target) -> f64 {
+    let layers = &served.model.layers;
+    let table = |layer: &Layer| matches!(layer.operator, Operator::Embedding(_));
+    let shared = |table: &Layer| {
+        let parameters = table.operator.parameters();
+        let tied = |it: &Layer| it.weight_copies == 0 && it.operator.parameters() == parameters;
+        layers.iter().any(tied)
+    };
+    let takes = served.takes(AttentionCount::Causal, Some(target));
+    let (mut tables, mut all) = (0.0, 0.0);
+    for (layer, take) in layers.iter().zip(&takes) {
+        all += take.weights.value;
+        tables += if table(layer) && !shared(layer) { take.weights.value } else { 0.0 };
+    }
+    if all > 0.0 { 1.0 - tables / all } else { 1.0 }
 }
 
 /// Time of a model's towers for images and sound on one device, for one request, in the 16 bits that
@@ -144,8 +169,8 @@ impl<'a> Pass<'a> {
         let rate = replica.peak.value.value * reached.compute.value.get() * devices;
         let each = replica.prefill.value.value / rate
             + reached.passes.value * self.activations / bandwidth;
-        let once =
-            self.kernels * reached.kernel.value.value + replica.weights.value.value / bandwidth;
+        let read = replica.weights.value.value * reached.read.value.get();
+        let once = self.kernels * reached.kernel.value.value + read / bandwidth;
         let most = replica.max_batch.value.min(self.fitting()?) as u32;
         Ok((1..=most.max(1)).map(|b| Time::from_stored(once + f64::from(b) * each)).collect())
     }
@@ -211,7 +236,8 @@ impl<'a> Pass<'a> {
         let rate = replica.peak.trace() * reached.compute.trace() * &devices;
         let reading = replica.bandwidth.trace() * &devices;
         let computed = batch * replica.prefill.trace() / rate;
-        let moved = (weights + batch * (activations * reached.passes.trace())) / reading;
+        let read = weights * reached.read.trace();
+        let moved = (read + batch * (activations * reached.passes.trace())) / reading;
         let launched = reached.kernel.trace() * kernels;
         Traced::total([
             computed.named("arithmetic"),

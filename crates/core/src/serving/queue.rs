@@ -20,7 +20,8 @@
 //!
 //! a token takes TPOT = s + p b / g, and by Little's law the rate is r = b / (g TPOT) =
 //! b / (g s + b p). The highest rate is that of a full batch, what [`super::simulator`] calls a queue
-//! that grows without end.
+//! that grows without end. It has no more sequences than its steps have tokens for: where prompts are
+//! read beside decoding, b + b i / g of them, so that b <= budget / (1 + i / g).
 //!
 //! Where the memory bounds a full batch, prompts are taken in up to its brim, so that the tokens of the
 //! next step need the place of those taken in last, which are pre-empted and computed again: all
@@ -61,6 +62,8 @@ pub(crate) struct Queue<'a, S> {
     request: MeanRequest,
     phase: Phase,
     most: f64,
+    /// The memory bounds the batch: not its setting, nor the tokens of a step.
+    brim: bool,
     /// Decode attention of one sequence.
     context: f64,
     /// Attention over a prompt.
@@ -133,7 +136,7 @@ impl Attention {
 }
 
 impl<'a, S: StepTime> Queue<'a, S> {
-    /// An instance with `most` sequences at once, at most.
+    /// An instance with `most` sequences at once, at most, and no more than its steps have tokens for.
     pub(crate) fn new(
         time: &'a S,
         limits: Limits,
@@ -143,23 +146,27 @@ impl<'a, S: StepTime> Queue<'a, S> {
     ) -> Self {
         let Attention { context, pairs } = Attention::of(time);
         let prompt = pairs.0 * request.keys + pairs.1 * request.windowed_keys;
+        let fed = f64::from(limits.tokens) / each_step(request, phase, limits.scheduler);
         Self {
             time,
             limits,
             request,
             phase,
-            most,
+            most: most.min(fed.max(1.0)),
+            brim: most < f64::from(limits.sequences) - 1e-6 && most <= fed,
             context: context.0 * request.context + context.1 * request.windowed,
             attention: request.computed * prompt,
         }
     }
 
+    /// Sequences at once, at most.
+    pub(crate) fn most(&self) -> f64 {
+        self.most
+    }
+
     /// Decode steps of a request.
     fn steps(&self) -> f64 {
-        match self.phase {
-            Phase::Prefill => 0.0,
-            _ => (self.request.output - 1.0).max(0.0),
-        }
+        steps(self.request, self.phase)
     }
 
     /// The instance with so many sequences at once.
@@ -182,8 +189,7 @@ impl<'a, S: StepTime> Queue<'a, S> {
     /// Tokens of a request that a full batch computes again after pre-emptions.
     fn recomputed(&self) -> f64 {
         let steps = self.steps();
-        let bounded = self.most < f64::from(self.limits.sequences) - 1e-6;
-        if self.phase != Phase::Both || self.limits.sets_aside || !bounded || steps <= 0.0 {
+        if self.phase != Phase::Both || self.limits.sets_aside || !self.brim || steps <= 0.0 {
             return 0.0;
         }
         steps * (-self.most / steps).exp()
@@ -415,6 +421,22 @@ impl<'a, S: StepTime> Queue<'a, S> {
     }
 }
 
+/// Decode steps of a request.
+fn steps(request: MeanRequest, phase: Phase) -> f64 {
+    if phase == Phase::Prefill { 0.0 } else { (request.output - 1.0).max(0.0) }
+}
+
+/// Tokens of the budget that each sequence takes of each step, so that as many prompts are read as
+/// answers end: its own and 1 / g of a prompt. None where decoding has no part of the budget.
+fn each_step(request: MeanRequest, phase: Phase, scheduler: Scheduler) -> f64 {
+    let steps = steps(request, phase);
+    match phase {
+        _ if scheduler == Scheduler::PrefillFirst || steps <= 0.0 => 0.0,
+        Phase::Decode => 1.0,
+        _ => 1.0 + request.computed / steps,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -551,15 +573,23 @@ mod tests {
 
     #[test]
     fn the_highest_rate_is_what_the_simulator_finds() {
-        let cases = (1..=24).filter_map(|seed| Some((seed, Case::random(seed)?)));
-        let mut count = 0;
-        for (seed, case) in cases {
+        let of = |seed| Some((seed, None, Case::random(seed)?));
+        // Steps with few tokens: less than the batch, as many, not many more.
+        let fed = |seed: u64| {
+            let mut case = Case::random(seed)?;
+            let share = [0.5, 1.0, 1.5][(seed % 3) as usize];
+            case.limits.tokens = (share * case.most).max(64.0) as u32;
+            Some((seed, Some(case.limits.tokens), case))
+        };
+        let mut count = (0, 0);
+        for (seed, tokens, case) in (1..=24).filter_map(of).chain((25..=40).filter_map(fed)) {
             let (closed, simulated) = (case.queue().full().rate, case.simulated());
             let ratio = closed / simulated;
-            assert!((0.85..1.15).contains(&ratio), "{seed}: {closed} / {simulated} = {ratio}");
-            count += 1;
+            let off = format!("{seed}, {tokens:?}: {closed} / {simulated} = {ratio}");
+            assert!((0.85..1.15).contains(&ratio), "{off}");
+            count = (count.0 + 1, count.1 + usize::from(tokens.is_some()));
         }
-        assert!(count > 12, "{count} cases");
+        assert!(count.0 > 20 && count.1 > 8, "{count:?} cases");
     }
 
     #[test]

@@ -187,7 +187,10 @@ fn service(capacity: &Capacity) -> Vec<Block> {
 
 /// The heading over the latencies: the rate at which they were simulated.
 fn title(capacity: &Capacity) -> String {
-    format!("Latency at the peak, {} per replica", text::show(capacity.found.planned_rate))
+    let service = capacity.estimate.inference.as_ref();
+    let job = service.and_then(|it| it.years.first()).is_some_and(|it| it.job.is_some());
+    let when = if job { "while the job runs" } else { "at the peak" };
+    format!("Latency {when}, {} per replica", text::show(capacity.found.planned_rate))
 }
 
 /// All requests, then each class where there are several.

@@ -21,7 +21,8 @@ pub(super) fn allows(service: &Service, dense: bool, objective: &Objective) -> R
         ))
         .hint("use a faster device, more tensor parallelism, or a narrower precision"))
     };
-    let (mut weights, mut yields) = (replica.weights.value, 1.0);
+    let unread = service.demand.instances.as_ref().map_or(Data::default(), |it| it.unread());
+    let (mut weights, mut yields) = (replica.weights.value - unread, 1.0);
     if let Some(speculation) = &replica.speculation {
         let draft = speculation.draft.as_ref().map_or(Data::default(), |it| it.weights.value);
         weights += draft * speculation.tokens.value;

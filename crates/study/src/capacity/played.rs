@@ -26,7 +26,8 @@ pub fn played(
 ) -> Result<Engine> {
     let Some(service) = engine.scenario().inference.clone() else { return Ok(engine) };
     let Some(instances) = &service.demand.instances else { return Ok(engine) };
-    if service.rate.value.value <= 0.0 {
+    // Latencies of a job are not told.
+    if service.rate.value.value <= 0.0 || service.within.is_some() {
         return Ok(engine);
     }
     let Some(forecast) = engine.run()?.inference else { return Ok(engine) };

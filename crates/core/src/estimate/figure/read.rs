@@ -240,6 +240,17 @@ impl InferenceForecast {
         self.years.first().and_then(|it| it.packing.as_ref()).map(read).into()
     }
 
+    /// A mean latency, if there is such a one: that of a job, which is at work at the highest rate of
+    /// its replicas, is told by a simulation alone.
+    pub(super) fn mean<Q: Measure>(&self, latency: Option<&Traced<Q>>) -> Figure {
+        let job = self.years.first().is_some_and(|it| it.job.is_some());
+        if latency.is_some() && job && self.observed.is_none() {
+            let why = "the requests of a job queue until its replicas come to them";
+            return Value::Unknown(Unknown { why: why.to_owned() });
+        }
+        latency.into()
+    }
+
     /// A price per token; absent for a service without tokens.
     pub(super) fn priced(&self, read: fn(&Prices) -> &Value<Per<Money, Tokens>>) -> Figure {
         self.tokens.as_ref().map(|it| read(&it.money)).into()

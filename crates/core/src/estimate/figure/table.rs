@@ -77,9 +77,9 @@ figures! {
         MemoryCapacity: "memory_gb.capacity" "GB/device" "  there" as "memory that it has" => |it| it.memory_of(|it| &it.capacity);
     }
     Service in [Serving] {
-        Ttft: "ttft_ms.mean" "ms" per "request" "mean time to first token" [First] => |it| it.first_token().into();
-        Tpot: "tpot_ms.mean" "ms/token" "mean time per output token" [First] => |it| (&it.latency.tpot).into();
-        E2e: "e2e_ms.mean" "ms" per "request" "mean time of a request" => |it| (&it.latency.e2e).into();
+        Ttft: "ttft_ms.mean" "ms" per "request" "mean time to first token" [First] => |it| it.mean(it.first_token());
+        Tpot: "tpot_ms.mean" "ms/token" "mean time per output token" [First] => |it| it.mean(it.latency.tpot.as_ref());
+        E2e: "e2e_ms.mean" "ms" per "request" "mean time of a request" => |it| it.mean(Some(&it.latency.e2e));
         ReplicaDevices: "replica.devices" "devices" "devices of a replica" => |it| (&it.replica_devices).into();
         PrefillDevices: "replica.prefill_devices" "devices" "  of them for prefill" => |it| (&it.prefill_devices).into();
         MaxRate: "replica.max_rate_per_s" "requests/s" "highest rate of a replica" => |it| (&it.limits.max_rate).into();

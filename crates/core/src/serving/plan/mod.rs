@@ -72,6 +72,8 @@ pub struct Reached {
     pub passes: Input<f64>,
     /// Least time of a kernel.
     pub kernel: Input<Time>,
+    /// Weights that a pass reads / all: a table is read row by row.
+    pub read: Input<Share>,
     /// Half-width of the 80 % interval of ln(measured / predicted).
     pub half_width: f64,
 }
@@ -303,7 +305,7 @@ inputs!(Replica {
     max_batch,
     speculation,
 });
-inputs!(Reached { compute, passes, kernel; but half_width });
+inputs!(Reached { compute, passes, kernel, read; but half_width });
 inputs!(Demand {
     max_wait, max_batch_tokens, kv_cache, step_time, step_error, burstiness, kinds;
     but model, accelerator, instances, precision, kv_precision, quantized, trace, profile, router,

@@ -563,28 +563,32 @@ fn a_batched_network_beyond_its_rate_is_overloaded() {
     assert!(report.overloaded && report.arrived < 10_000 && report.backlog > 1000);
 }
 
+/// Batches from those that take as long as one request to those that gain nothing.
 #[test]
 fn batches_take_what_the_closed_form_says() {
-    let (base, each, most) = (4e-3, 5e-4, 32_u32);
-    let times: Vec<Time> =
-        (1..=most).map(|b| Time::from_stored(base + each * f64::from(b))).collect();
-    let full = base + each * f64::from(most);
-    let capability = Capability::in_one_pass(
-        Batches {
-            alone: Traced::constant(times[0]),
-            full: Traced::constant(Time::from_stored(full)),
-            most: Traced::constant(Requests::from_stored(most.into())),
-        },
-        Traced::constant(Time::from_stored(0.0)),
-        Traced::constant(Ratio::from_stored(most.into())),
-        Traced::constant(RequestRate::from_stored(f64::from(most) / full)),
-    );
-    for load in [0.01, 0.1, 0.3, 0.5, 0.7] {
-        let rate = load * f64::from(most) / full;
-        let report = batching(&times, 0.0).serve(arrivals(3, 100_000, rate, 1, 1).into_iter(), 0);
-        let simulated = report.all().e2e.mean().unwrap();
-        let rate = Traced::constant(RequestRate::from_stored(rate));
-        let closed = capability.latency(&rate, None).e2e.value().value;
-        assert!((closed / simulated - 1.0).abs() < 0.15, "{load}: {closed} {simulated}");
+    for (most, each) in [(1, 0.0), (2, 0.1), (2, 0.9), (4, 0.6), (8, 1.0), (32, 0.1), (64, 0.9)] {
+        let times: Vec<Time> =
+            (0..most).map(|b| Time::from_stored(0.01 * (1.0 + each * f64::from(b)))).collect();
+        let full = times[times.len() - 1];
+        let capability = Capability::in_one_pass(
+            Batches {
+                alone: Traced::constant(times[0]),
+                full: Traced::constant(full),
+                most: Traced::constant(Requests::from_stored(most.into())),
+            },
+            Traced::constant(Time::from_stored(0.0)),
+            Traced::constant(Ratio::from_stored(most.into())),
+            Traced::constant(RequestRate::from_stored(f64::from(most) / full.value)),
+        );
+        for load in [0.01, 0.1, 0.3, 0.5, 0.7, 0.8, 0.9] {
+            let rate = load * f64::from(most) / full.value;
+            let arrivals = arrivals(3, 100_000, rate, 1, 1);
+            let report = batching(&times, 0.0).serve(arrivals.into_iter(), 0);
+            let simulated = report.all().e2e.mean().unwrap();
+            let rate = Traced::constant(RequestRate::from_stored(rate));
+            let closed = capability.latency(&rate, None).e2e.value().value;
+            let (ratio, case) = (closed / simulated, format!("{most} x {each} at {load}"));
+            assert!((0.93..1.33).contains(&ratio), "{case}: {closed} {simulated}");
+        }
     }
 }
