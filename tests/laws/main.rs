@@ -10,6 +10,7 @@ mod capacity;
 mod carbon;
 mod disaggregated;
 mod explain;
+mod goodput;
 mod ledger;
 mod loads;
 mod networks;
