@@ -23,6 +23,7 @@ mod recipes;
 mod refresh;
 mod requests;
 mod search;
+mod single_devices;
 mod slices;
 mod speculative;
 mod token_prices;
