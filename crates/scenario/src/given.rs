@@ -16,7 +16,7 @@ use std::marker::PhantomData;
 use flopcast_core::diagnostic::{Error, Place, Result};
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::text::QuantityError;
-use flopcast_core::quantity::{Dimension, Distribution, Measure, Scale, text};
+use flopcast_core::quantity::{DeviceBandwidth, Dimension, Distribution, Measure, Scale, text};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::Value as Json;
@@ -210,6 +210,10 @@ impl Kind {
     /// One value with its unit.
     fn one(self, text: &str) -> Result<f64, String> {
         let stored = text::parse_stored(text, self.dimension).map_err(|error| match error {
+            QuantityError::Number(_) if self.dimension == DeviceBandwidth::DIMENSION => format!(
+                "`{text}` does not say how fast it is: write the bandwidth of one device, as 50 \
+                 GB/s/device (InfiniBand NDR), 25 (HDR) or 12.5 (100 Gbit/s Ethernet)"
+            ),
             QuantityError::Number(_) => format!("{error}, as {} does", example(self.dimension)),
             error => error.to_string(),
         })?;
@@ -299,9 +303,11 @@ impl<'de> Visitor<'de> for Kind {
     }
 }
 
-/// An example of a quantity, for messages: one of its stored unit, as reports print it.
+/// An example of a quantity, for messages: one of its stored unit, as reports print it, or a usual
+/// one.
 fn example(dimension: Dimension) -> String {
-    text::show_stored(1.0, dimension)
+    let usual = if dimension == DeviceBandwidth::DIMENSION { 50e9 } else { 1.0 };
+    text::show_stored(usual, dimension)
 }
 
 impl<Q: Measure, D: Domain> JsonSchema for Given<Q, D> {
