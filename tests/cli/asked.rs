@@ -2,7 +2,9 @@
 
 use std::process::{Command, Output};
 
-use crate::common::{close, flopcast, holds, json, number, refused, root, scratch, stdout};
+use crate::common::{
+    close, flopcast, holds, json, number, refused, root, scratch, stdout, written,
+};
 
 #[test]
 fn a_run_is_asked_in_one_line() {
@@ -39,6 +41,22 @@ fn a_service_is_asked_in_one_line() {
         "16xH200",
     ]);
     assert!(!known.contains("unknownT") && known.contains("KV cache of a replica"), "{known}");
+}
+
+/// A batch in sequences is so many of the length that is set.
+#[test]
+fn a_batch_in_sequences_follows_their_length() {
+    let text = "name: a\nmodel: gpt2\ndata: {tokens: 1B}\ntraining: {batch_size: 512, seq_len: 512, \
+                hardware: 8xH100}\n";
+    let file = written("asked", "batch.yaml", text);
+    let batch = |sets: &[&str]| {
+        let run = json(&[&["estimate", file.as_str(), "--format", "json"], sets].concat());
+        let figure = |name: &str| number(&run, &format!("training.{name}"));
+        8.0 * figure("step_time_s") * figure("tokens_per_second_per_device")
+    };
+    close("as written", batch(&[]), 512.0 * 512.0, 1e-6);
+    close("set", batch(&["--set", "training.sequence_length=1024"]), 512.0 * 1024.0, 1e-6);
+    close("by another name", batch(&["--set", "seq_len=256"]), 512.0 * 256.0, 1e-6);
 }
 
 /// The scenario of the flags is one that can be saved and gives the same figures.

@@ -50,6 +50,14 @@ fn words_that_are_not_known() {
     changed("region", "us-east-2", "us-esat-2", &["no region `us-esat-2`", ":10:", "`us-east-2`"]);
     changed("provider", "aws", "awz", &["no provider `awz`", ":9:", "`aws`"]);
     changed("model", "gpt2", "gtp2", &["no model `gtp2`", ":2:", "`gpt2`"]);
+    // Beside a given efficiency, too.
+    let run = "precision: bf16";
+    let foo = "precision: bf16\n  framework: foo";
+    changed("framework", run, foo, &["framework `foo`", ":6:", "deepspeed"]);
+    let named = "count: 8, network: InfiniBand}";
+    changed("network", "count: 8}", named, &["how fast it is", ":6:", "50 GB/s/device", "NDR"]);
+    let soap = "precision: bf16\n  optimizer: soap";
+    changed("optimizer", run, soap, &["adamw-bf16, adamw-8bit, paged-adamw, "]);
     changed("precision", "bf16", "bf61", &["`bf61` is not one of", ":5:", "`bf16`"]);
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::common::library::{WAYS, Way, answer, explained, shipped, simulated};
+use crate::common::library::{WAYS, Way, answer, explained, resolved, shipped, simulated};
 use crate::common::{close, holds, number};
 
 /// A network's rate has much noise after few requests.
@@ -51,6 +51,36 @@ fn a_request_takes_at_least_its_own_pass() {
         let one = number(&asked(Way::Capacity, file, &[]), "inference.replica.batch_ms.one");
         assert!(mean >= one * (1.0 - 1e-9), "{file}: {mean} {one}");
     }
+}
+
+/// Training of a network on so many devices, with more said of them.
+fn trained(model: &str, count: u32, batch: u32, more: &str) -> Value {
+    let text = format!(
+        "name: a\nmodel: {model}\ndata: {{samples: 100M}}\ntraining:\n  global_batch: {batch}\n  \
+         goodput: 1\n  hardware: {{accelerator: a100-sxm-80gb, count: {count}{more}}}\n"
+    );
+    let scenario = resolved(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    answer(Way::Estimate, &scenario).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// Devices of a network wait for their links where these are slow, and lose speed by being several.
+#[test]
+fn several_devices_share_the_steps_of_a_network() {
+    let hours = |count: u32, more: &str| {
+        number(&trained("vit-h-14", count, 16 * count, more), "training.device_hours")
+    };
+    let [one, node, wide] = [1, 8, 256].map(|count| hours(count, ""));
+    assert!(node > 1.01 * one && wide >= node * (1.0 - 1e-9), "{one} {node} {wide}");
+    let slow = hours(256, ", network: 0.1 GB/s/device");
+    assert!(slow > 1.5 * wide, "{slow} {wide}");
+}
+
+/// Tables are shared out: more devices update more rows at once.
+#[test]
+fn more_devices_train_tables_faster() {
+    let days = [2, 4, 8, 64]
+        .map(|count| number(&trained("dlrm", count, 55_296, ""), "training.wall_clock_days"));
+    assert!(days.windows(2).all(|pair| pair[1] < pair[0]), "{days:?}");
 }
 
 #[test]

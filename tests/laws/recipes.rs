@@ -156,6 +156,70 @@ fn only_what_is_learned_is_computed_anew() {
     close("model and critic learn", flops("ppo"), 2.0 * flops("sft"), 1e-6);
 }
 
+/// Hardware FLOPs count what is computed anew, whatever the policy, and a given HFU is of them.
+#[test]
+fn what_is_computed_anew_is_counted() {
+    let of = |policy: &str, more: &str, figure_of: &str| {
+        let layout = format!("parallelism: {{tensor: 4, micro_batch: 1, recompute: {policy}}}");
+        figure(&format!("  {layout}\n  goodput: 95 %\n{more}"), figure_of)
+    };
+    let hfu = "  efficiency: {hfu: 0.4}\n";
+    let hardware = |policy: &str| of(policy, "", "training.flops.hardware");
+    let full = hardware("full") / hardware("none") - 1.0;
+    assert!((0.29..1.0 / 3.0).contains(&full), "the forward pass without the head: {full}");
+    for (policy, part) in [("half", 0.5), ("products", 0.5), ("full", 1.0)] {
+        let flops = hardware(policy) / hardware("none");
+        close(policy, flops, 1.0 + part * full, 1e-9);
+        close(policy, of(policy, hfu, HOURS) / of("none", hfu, HOURS), flops, 1e-9);
+    }
+    assert!(hardware("selective") > hardware("none"));
+}
+
+/// A framework of which no run was measured is timed as a usual one, in its own formats; one of which
+/// nothing is known is refused whatever else is given.
+#[test]
+fn frameworks_without_a_measured_run() {
+    let usual = figure("", HOURS);
+    let layout = "  parallelism: {zero: 3, micro_batch: 1, recompute: full}\n";
+    for (framework, bytes) in
+        [("deepspeed", 18.0), ("pytorch", 18.0), ("huggingface", 18.0), ("trl", 8.0), ("jax", 16.0)]
+    {
+        let framework = format!("  framework: {framework}\n");
+        close(&framework, figure(&framework, HOURS), usual, 0.05);
+        let run = estimate(&format!("{framework}{layout}"), DATA).unwrap();
+        let part = |name: &str| number(&run, &format!("training.memory_gb.{name}"));
+        let kept = part("weights") + part("gradients") + part("optimizer");
+        assert!(kept <= 1.3 * bytes * 8.03 / 16.0, "{framework}: {kept}");
+        let why = run["training"]["prediction"].to_string() + &run["warnings"].to_string();
+        holds(&framework, &why, &["was ever measured"]);
+    }
+    for more in ["", "  efficiency: {mfu: 0.4}\n"] {
+        let error = estimate(&format!("  framework: foo\n{more}"), DATA).expect_err("foo");
+        holds("foo", &error.to_string(), &["nothing is known of the framework", "deepspeed"]);
+    }
+}
+
+/// The usual sequence holds a prompt and its answer; only a given one may be too short.
+#[test]
+fn long_answers_have_long_sequences() {
+    let asked = |length: &str, rollout: &str| {
+        resolved(&format!(
+            "name: a\nmodel: llama-3-8b\ndata: {{tokens: 1B}}\ntraining:\n  recipe: grpo\n{length}  hardware: \
+             {{accelerator: h100-sxm, count: 16}}\n  rl: {{rollout: {{{rollout}}}}}\n"
+        ))
+        .and_then(|scenario| answer(Way::Estimate, &scenario))
+    };
+    let long = "prompt_tokens: 1000, answer_tokens: {mean: 6000}";
+    let free = number(&asked("", long).unwrap(), HOURS);
+    let said = number(&asked("  sequence_length: 7000\n", long).unwrap(), HOURS);
+    close("the length that fits", free, said, 1e-9);
+    let short = asked("  sequence_length: 2048\n", long).expect_err("too short").to_string();
+    holds("a given length", &short, &["do not fit", "sequence_length: 7000"]);
+    for rollout in ["answer_tokens: {mean: 3000, p95: 9000}", "prompt_tokens: 3000"] {
+        assert!(asked("", rollout).is_ok(), "{rollout}");
+    }
+}
+
 #[test]
 fn answers_take_the_time_that_the_engine_needs() {
     let hours = |rl: &str| figure(&format!("  recipe: grpo\n  rl: {{rollout: {{{rl}}}}}\n"), HOURS);

@@ -170,7 +170,7 @@ pub struct Training {
     pub parallelism: Option<Located<Parallelism>>,
     /// The training framework, such as megatron, torchtitan, maxtext; its known habits enter the
     /// prediction.
-    pub framework: Option<String>,
+    pub framework: Option<Located<String>>,
     /// Date of the software release; the start of the run, or today's state of the art.
     pub software_epoch: Option<chrono::NaiveDate>,
     /// Productive time / elapsed time. `auto`, or left out: from failures and checkpoints.

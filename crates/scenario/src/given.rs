@@ -16,7 +16,7 @@ use std::marker::PhantomData;
 use flopcast_core::diagnostic::{Error, Place, Result};
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::text::QuantityError;
-use flopcast_core::quantity::{Dimension, Distribution, Measure, Scale, text};
+use flopcast_core::quantity::{DeviceBandwidth, Dimension, Distribution, Measure, Scale, text};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::Value as Json;
@@ -235,6 +235,10 @@ impl Kind {
             None => text::parse_stored(text, self.dimension),
         };
         let stored = read.map_err(|error| match (error, self.unit) {
+            (QuantityError::Number(_), _) if self.dimension == DeviceBandwidth::DIMENSION => format!(
+                "`{text}` does not say how fast it is: write the bandwidth of one device, as 50 \
+                 GB/s/device (InfiniBand NDR), 25 (HDR) or 12.5 (100 Gbit/s Ethernet)"
+            ),
             (error @ QuantityError::Number(_), _) => format!("{error}, as {} does", self.example()),
             (
                 QuantityError::UnknownUnit { unit: said, .. }
@@ -352,9 +356,11 @@ impl<'de> Visitor<'de> for Kind {
     }
 }
 
-/// An example of a quantity, for messages: one of its unit, or of its stored unit as reports print it.
+/// An example of a quantity, for messages: one of its unit, or of its stored unit as reports print it,
+/// or a usual one.
 fn example(dimension: Dimension, unit: Option<&str>) -> String {
-    unit.map_or_else(|| text::show_stored(1.0, dimension), |unit| format!("1 {unit}"))
+    let usual = if dimension == DeviceBandwidth::DIMENSION { 50e9 } else { 1.0 };
+    unit.map_or_else(|| text::show_stored(usual, dimension), |unit| format!("1 {unit}"))
 }
 
 impl<Q: Measure, D: Domain> JsonSchema for Given<Q, D> {

@@ -172,8 +172,16 @@ impl de::Error for Refusal {
         })
     }
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
+        let letters = |word: &str| word.replace(['-', '_'], "");
+        // A word that is spelled in several ways is named once.
+        let mut once: Vec<&str> = Vec::new();
+        for word in expected {
+            if once.iter().all(|known| letters(known) != letters(word)) {
+                once.push(word);
+            }
+        }
         Self(
-            Error::input(format!("`{variant}` is not one of {}", expected.join(", ")))
+            Error::input(format!("`{variant}` is not one of {}", once.join(", ")))
                 .suggest(variant, expected.iter().copied()),
         )
     }

@@ -14,11 +14,18 @@ use flopcast_core::quantity::Precision;
 use flopcast_import::document::{Key, Node, Value};
 use flopcast_import::job::Told;
 
-use self::hardware::{count_and_device, hardware, nodes};
+use self::hardware::{count_and_device, hardware, link, nodes};
 use self::table::{KEYS, OTHERWISE, RUN, Row, SECTIONS, SERVED, SHARDING, UNREAD, WORDS};
 
 /// Puts what people type into the scenario's own words; says each that it read so.
 pub fn respell(document: &mut Node) -> Vec<String> {
+    let mut notes = respell_keys(document);
+    steps::respell(document, &mut notes);
+    notes
+}
+
+/// The same, but for steps and batches in sequences: their length may be set yet.
+pub fn respell_keys(document: &mut Node) -> Vec<String> {
     let mut notes = Vec::new();
     alone(document, &mut notes);
     served(document, &mut notes);
@@ -38,7 +45,6 @@ pub fn respell(document: &mut Node) -> Vec<String> {
             rename(document, row.typed, row, section, &mut notes);
         }
     }
-    steps::respell(document, &mut notes);
     users::respell(document, &mut notes);
     for (section, names) in UNREAD {
         for typed in typed_in(document, section, names) {
@@ -266,6 +272,7 @@ const TEXTS: &[(&str, Meaning)] = &[
     ("inference.traffic.requests", rate),
     ("placement.region", |text| text.replace('_', "-")),
     ("inference.placement.region", |text| text.replace('_', "-")),
+    ("training.hardware.network", link),
     ("training.deadline", |text| text.strip_prefix("in ").unwrap_or(text).to_owned()),
     ("model", |text| text.replace(" billion", "B").replace(" million", "M")),
 ];

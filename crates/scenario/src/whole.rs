@@ -38,7 +38,7 @@ pub fn read(text: Text<'_>, set: &[String], open: &Open<'_>) -> Result<(Node, Ve
         Some(node) => node,
         None => extended(text, open, 0)?,
     };
-    let mut respelt = spelling::respell(&mut node);
+    let mut respelt = spelling::respell_keys(&mut node);
     let path = |assignment: &str| assignment.split('=').next().unwrap_or_default().to_owned();
     let mut set: Vec<&String> = set.iter().collect();
     // A section before what is set in it, which it would take away.
@@ -53,8 +53,9 @@ pub fn read(text: Text<'_>, set: &[String], open: &Open<'_>) -> Result<(Node, Ve
             node.take(key);
         }
         node.set(assignment)?;
-        respelt.extend(spelling::respell(&mut node));
+        respelt.extend(spelling::respell_keys(&mut node));
     }
+    respelt.extend(spelling::respell(&mut node));
     if !respelt.is_empty() {
         notes.push(format!("note: read {}", respelt.join(", ")));
     }

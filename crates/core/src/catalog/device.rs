@@ -126,8 +126,7 @@ impl Links {
             Error::input(format!(
                 "the catalog does not know the link between devices of {accelerator}"
             ))
-            .hint("use one device (inference.parallelism: {tensor: 1})")
-            .hint("or add its scale_up_gb_per_s in a table of your own (`--data-dir`)")
+            .hint("add its scale_up_gb_per_s in a table of your own (`--data-dir`)")
         })
     }
 

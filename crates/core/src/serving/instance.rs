@@ -179,7 +179,8 @@ impl Instances {
         };
         let several = |spread: Spread| spread.tensor * spread.pipeline * spread.data > 1;
         if several(parts.spread) || parts.prefill.is_some() {
-            device.links.joined(parts.accelerator)?;
+            let joined = device.links.joined(parts.accelerator);
+            joined.map_err(|error| error.hint("or use one: inference.parallelism: {tensor: 1}"))?;
         }
         let roofline = |model: &ServedModel, deployment: &Deployment| {
             settings.time(model, &device, deployment, &constants)

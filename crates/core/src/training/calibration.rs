@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::platform::{ExpertKernels, Software};
+use super::state;
 use crate::calibration::{self, Facts, Intervals, Shipped, declared};
 use crate::diagnostic::{Error, Result};
 use crate::model::Extents;
@@ -174,8 +175,8 @@ impl RunKind {
 /// The coverage of the fit for the conditions of a prediction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Familiarity {
-    /// True if the framework is one that the constants were fitted on.
-    pub framework: bool,
+    /// Why the framework is not one that the constants were fitted on; none where it is.
+    pub framework: Option<&'static str>,
     /// The nearest to the accelerator that the fit has seen.
     pub device: Known,
     /// The kind of the run.
@@ -188,7 +189,7 @@ impl Familiarity {
     /// The interval that holds on a tested device: `experts_new` of experts on a framework that the
     /// fit has not seen.
     pub fn interval(self) -> &'static str {
-        match (self.kind, self.framework) {
+        match (self.kind, self.framework.is_none()) {
             (RunKind::Adapters, true) => "adapters_known",
             (RunKind::Adapters, false) => "adapters_new",
             (RunKind::Dense, true) => "dense_known",
@@ -209,12 +210,16 @@ impl Familiarity {
 
     /// The reasons for an interval that is wider than that of a known framework on a tested device.
     pub fn reasons(self) -> Vec<&'static str> {
-        let framework = (!self.framework).then_some("the framework is not said");
         let device = self.device.reason().map(|(why, _)| why);
         let size = "model, sequence or cluster are outside of what was ever tested";
-        framework.into_iter().chain(device).chain(self.beyond.then_some(size)).collect()
+        self.framework.into_iter().chain(device).chain(self.beyond.then_some(size)).collect()
     }
 }
+
+/// Nobody says in which framework a run is.
+pub const NOT_SAID: &str = "the framework is not said";
+/// Of a framework only its formats are known.
+pub const NOT_MEASURED: &str = "no run of the framework was ever measured";
 
 /// The least and the most that runs of the fit had.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -349,6 +354,7 @@ impl Calibration {
         self.of_line(generation, what).ok_or_else(|| {
             Error::input(format!("no {what} efficiency is known of the generation `{generation}`"))
                 .suggest(generation, self.facts.generations.keys().map(String::as_str))
+                .hint("give what it reaches: efficiency: {mfu: 0.35, convention: model}")
         })
     }
 
@@ -406,17 +412,24 @@ impl Calibration {
         found.map(|(place, (name, framework))| (place, name.as_str(), framework))
     }
 
-    /// The framework of a name.
+    /// The framework of a name; none where no run of it was measured, and only the formats in which
+    /// it trains are known.
     ///
     /// # Errors
-    /// The calibration does not know it; the error names those that it knows.
-    pub fn framework_named(&self, name: &str) -> Result<(usize, &Framework)> {
-        self.framework(&[name]).map(|(place, _, framework)| (place, framework)).ok_or_else(|| {
-            let known: Vec<&str> = self.facts.software.keys().map(String::as_str).collect();
-            Error::input(format!("no run of the framework `{name}` was ever measured"))
-                .suggest(name, known.iter().copied())
-                .hint(format!("one of {}; or leave it out for a usual one", known.join(", ")))
-        })
+    /// Nothing is known of it; the error names those that are.
+    pub fn framework_named(&self, name: &str) -> Result<Option<(usize, &Framework)>> {
+        if let Some((place, _, framework)) = self.framework(&[name]) {
+            return Ok(Some((place, framework)));
+        }
+        if state::formats(name).is_some() {
+            return Ok(None);
+        }
+        let formats = state::FRAMEWORKS.iter().flat_map(|row| row.names.iter().copied());
+        let mut known: Vec<&str> = self.facts.software.keys().map(String::as_str).collect();
+        known.extend(formats.filter(|name| !self.facts.software.contains_key(*name)));
+        Err(Error::input(format!("nothing is known of the framework `{name}`"))
+            .suggest(name, known.iter().copied())
+            .hint(format!("one of {}; or leave it out for a usual one", known.join(", "))))
     }
 
     /// Speed of a framework / that of a usual one; 1 where nothing is known of it. On a generation
@@ -475,14 +488,14 @@ mod tests {
     fn intervals_widen_with_what_is_unknown_and_say_why() {
         let intervals = &shipped().intervals;
         let usual = Familiarity {
-            framework: true,
+            framework: None,
             device: Known::Tested,
             kind: RunKind::Dense,
             beyond: false,
         };
         assert!(usual.reasons().is_empty());
         for (stranger, why) in [
-            (Familiarity { framework: false, ..usual }, "framework"),
+            (Familiarity { framework: Some(NOT_SAID), ..usual }, "framework"),
             (Familiarity { device: Known::Kin, ..usual }, "on its generation"),
             (Familiarity { device: Known::Precision, ..usual }, "precision"),
             (Familiarity { device: Known::Relative, ..usual }, "neither"),
@@ -543,9 +556,14 @@ mod tests {
         ] {
             assert_eq!(calibration.framework(texts).map(|(_, name, _)| name), name, "{texts:?}");
         }
-        let (_, nemo) = calibration.framework_named("nemo").unwrap();
+        let (_, nemo) = calibration.framework_named("nemo").unwrap().unwrap();
         assert_eq!(nemo.expert_kernels(2025.4), ExpertKernels::Early);
         assert_eq!(nemo.expert_kernels(2026.5), ExpertKernels::Graphs);
+        // Formats without a measured run; neither.
+        for name in ["deepspeed", "trl", "levanter", "pytorch", "huggingface", "fsdp2"] {
+            assert!(calibration.framework_named(name).unwrap().is_none(), "{name}");
+        }
+        assert!(calibration.framework_named("foo").is_err());
         let error = calibration.framework_named("nemoo").unwrap_err().to_string();
         assert!(error.contains("did you mean `nemo`"), "{error}");
     }

@@ -5,10 +5,10 @@
 //! Daly 2006).
 
 use crate::diagnostic::{Error, Result};
-use crate::provenance::{Input, Traced};
+use crate::provenance::{Basis, Expr, Input, Traced};
 use crate::quantity::system::device::device;
 use crate::quantity::system::time::{day, hour, minute, second};
-use crate::quantity::{Data, DeviceTime, Devices, Measure, Per, Ratio, Share, Time};
+use crate::quantity::{Data, DeviceTime, Devices, Measure, Per, Ratio, Share, Time, show};
 use crate::training::plan::Goodput;
 
 /// Failures per device and time.
@@ -50,6 +50,9 @@ impl Default for Reliability {
     }
 }
 
+/// A job of less goodput never ends.
+const LEAST: f64 = 1e-3;
+
 /// Bytes of a checkpoint per parameter: bf16 weights, fp32 weights and two moments (BLOOM-176B:
 /// 2.3 TB).
 pub const CHECKPOINT_BYTES: f64 = 14.0;
@@ -66,9 +69,13 @@ impl Reliability {
     }
 
     /// The interval between checkpoints that loses least (Daly 2006, eq. 37):
-    /// √(2 stall MTBF) (1 + ⅓ √(stall / 2 MTBF) + stall / 18 MTBF) - stall, at most the MTBF.
+    /// √(2 stall MTBF) (1 + ⅓ √(stall / 2 MTBF) + stall / 18 MTBF) - stall, at most the MTBF; 0 where
+    /// they are free.
     pub fn best_interval(&self, devices: Devices) -> Time {
         let [stall, mtbf] = [self.stall, self.mtbf(devices)].map(Measure::stored);
+        if stall <= 0.0 {
+            return Time::from_stored(0.0);
+        }
         let ratio = stall / (2.0 * mtbf);
         let interval = if ratio < 1.0 {
             (2.0 * stall * mtbf).sqrt() * (1.0 + ratio.sqrt() / 3.0 + ratio / 9.0) - stall
@@ -95,20 +102,26 @@ impl Reliability {
         // Without a stall, checkpoints are free and only restarts cost; without failures, only
         // the stall does.
         let goodput = if m.is_infinite() {
-            if tau.is_infinite() { 1.0 } else { tau / (tau + stall) }
+            if stall <= 0.0 || tau.is_infinite() { 1.0 } else { tau / (tau + stall) }
         } else if tau <= 0.0 {
             (-restart / m).exp()
         } else {
             tau / (m * (restart / m).exp() * ((tau + stall) / m).exp_m1())
         };
         let goodput = Share::new(goodput).map_err(|error| Error::input(error.to_string()))?;
-        if goodput.get() < 1e-3 {
-            return Err(Error::limit(format!(
-                "a job of {} devices fails every {:.1} minutes and never gets far",
+        if goodput.get() < LEAST {
+            let error = Error::limit(format!(
+                "a job of {} devices fails every {} and never gets far",
                 devices.stored(),
-                m / 60.0
-            ))
-            .hint("faster checkpoints and restarts, or fewer devices"));
+                show(mtbf)
+            ));
+            let best = self.best_interval(devices);
+            let often = best < interval && self.outcome(devices, Some(best)).is_ok();
+            return Err(if often {
+                error.hint(format!("checkpoints more often: about every {}", show(best)))
+            } else {
+                error.hint("faster checkpoints and restarts, or fewer devices")
+            });
         }
         Ok(Outcome { mtbf, interval, goodput })
     }
@@ -126,9 +139,11 @@ impl Reliability {
 pub struct Uptime {
     /// Productive time / elapsed time.
     pub goodput: Traced<Share>,
-    /// Time in which the devices wait for checkpoints and restarts / elapsed time: goodput x stall /
-    /// interval + restart / MTBF, at most what is not productive. None for a given goodput, of whose
-    /// loss nobody says what it is.
+    /// Time in which the devices wait for checkpoints and restarts / elapsed time:
+    /// goodput x (stall / interval + (1 - e^(-restart / MTBF)) / goodput of failures). Those happen
+    /// while the job computes, saves or restarts, and a restart that fails begins anew: restarts are
+    /// that part of what Daly's model counts. None for a given goodput, of whose loss nobody says
+    /// what it is.
     pub waiting: Option<Traced<Share>>,
 }
 
@@ -139,7 +154,8 @@ pub struct Uptime {
 /// ```text
 /// goodput = 1 / (1 / goodput of failures + evaluation + setbacks (1 - e^(-productive / a day)) + warm-up / productive)
 /// ```
-/// A run that is shorter than the interval takes no checkpoint on its way.
+/// Of a run's intervals all but the last end with a checkpoint: one that is shorter than the interval
+/// takes none.
 ///
 /// # Errors
 /// The job fails before it gets anything done.
@@ -150,18 +166,30 @@ pub fn of(planned: &Goodput, productive: &Traced<DeviceTime>) -> Result<Uptime> 
             (rate, stall, interval, restart, devices, losses)
         }
     };
-    // Checked once with words for the user, then computed where the derivation can repeat it.
-    let every = interval.as_ref().map(|interval| interval.value);
-    reliability(rate.value, stall.value, restart.value).outcome(devices.value, every)?;
     let useful = (productive / devices.trace()).named("productive time");
-    let stall = stall.trace();
+    // Checked once with words for the user, then computed where the derivation can repeat it.
+    let run = useful.value();
+    let every = interval.as_ref().map(|given| if given.value < run { given.value } else { run });
+    let usual = reliability(rate.value, stall.value, restart.value);
+    usual.outcome(devices.value, every).map_err(|error| {
+        match interval.as_ref().map(|it| (it.value, &it.leaf().how)) {
+            Some((value, Expr::Leaf(Basis::Given { place, .. }))) => {
+                error.hint(format!("{} between checkpoints are said in {place}", show(value)))
+            }
+            _ => error,
+        }
+    })?;
+    let (stall, restart) = (stall.trace(), restart.trace());
     let cycle = Cycle::of(rate, &stall, interval.as_ref(), devices);
     let (cycle, stall) = cycle.within(&useful, &stall);
-    let failures = cycle.goodput(&stall, &restart.trace());
+    let failures = cycle.goodput(&stall, &restart);
     let goodput = (1.0 / (1.0 / &failures + losses.of(&useful))).named("training.goodput");
-    let stalls = cycle.interval.as_ref().map(|interval| &goodput * (&stall / interval).number());
-    let restarts = cycle.mtbf.as_ref().map(|mtbf| (restart.trace() / mtbf).number());
-    let waiting = Traced::total(stalls.into_iter().chain(restarts));
+    let stalls = cycle.interval.as_ref().map(|interval| (&stall / interval).number());
+    let restarts = cycle.mtbf.as_ref().map(|mtbf| {
+        let running: Traced<f64> = (-(&restart / mtbf).number()).exp();
+        (1.0 - running) / &failures
+    });
+    let waiting = &goodput * Traced::total(stalls.into_iter().chain(restarts));
     let waiting = waiting.min(&(1.0 - &goodput)).retype();
     Ok(Uptime { goodput: goodput.retype(), waiting: Some(waiting) })
 }
@@ -205,14 +233,13 @@ impl Cycle {
         Self { mtbf, interval }
     }
 
-    /// The cycle of a run of a length, with the stall of its checkpoints: one that ends before the
-    /// first is due takes none.
+    /// The cycle of a run of a length, with the stall of its checkpoints: the last interval of a run
+    /// takes none.
     fn within(self, useful: &Traced<Time>, stall: &Traced<Time>) -> (Self, Traced<Time>) {
         let Some(interval) = &self.interval else { return (self, stall.clone()) };
-        let none = Traced::constant(Time::from_stored(0.0));
-        let stall = useful.below(interval).choose(&none, stall);
         let interval = useful.min(interval).named("time between checkpoints, at most the run");
-        let stall = stall.named("checkpoint stall, none of a run that takes no checkpoint");
+        let last: Traced<f64> = (&interval / useful).number();
+        let stall = (stall * (1.0 - last)).named("checkpoint stall, none in the last interval");
         (Self { interval: Some(interval), ..self }, stall)
     }
 
@@ -304,6 +331,14 @@ mod tests {
 
     #[test]
     fn extremes_are_told() {
+        let ideal = reliability(0.0, Time::from_stored(0.0), Time::new::<minute>(10.0));
+        assert!((ideal.outcome(devices(256.0), None).unwrap().goodput.get() - 1.0).abs() < 1e-12);
+        let month = Some(Time::new::<day>(30.0));
+        let rare = Reliability::default().outcome(devices(1024.0), month).unwrap_err().to_string();
+        assert!(
+            rare.contains("every 1.953 days") && rare.contains("more often: about every"),
+            "{rare}"
+        );
         let fragile = Reliability { restart: Time::new::<hour>(48.0), ..Reliability::default() };
         assert_eq!(fragile.outcome(devices(1e6), None).unwrap_err().exit_code(), 1);
         let none = Reliability::default().outcome(devices(8.0), Some(Time::from_stored(0.0)));

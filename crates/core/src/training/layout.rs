@@ -4,7 +4,7 @@ use super::memory::{Memory, memory};
 use super::parallelism::{Batch, Parallelism, Recompute, Zero};
 use super::platform::Platform;
 use super::state::State;
-use super::step_time::{Step, step};
+use super::step_time::{Step, step_of_part};
 use crate::diagnostic::{Error, Result};
 use crate::model::Extents;
 use crate::quantity::Measure;
@@ -42,6 +42,8 @@ pub struct Wish {
     pub batch: Batch,
     /// Bytes per parameter.
     pub state: State,
+    /// Part of the weights that is trained.
+    pub trained: f64,
     /// True if pipelines may interleave.
     pub interleave: bool,
 }
@@ -187,8 +189,8 @@ impl Search {
             }
             return;
         }
-        let candidate =
-            Candidate { layout, step: step(model, &layout, wish.batch, platform), memory };
+        let step = step_of_part(model, &layout, wish.batch, platform, wish.trained);
+        let candidate = Candidate { layout, step, memory };
         let same = |c: &Candidate| degrees(&c.layout) == degrees(&layout);
         match self.best.iter_mut().find(|c| same(c)) {
             Some(known) if known.step.total <= candidate.step.total => return,
@@ -272,7 +274,7 @@ mod tests {
 
     fn wish(devices: u64, sequences: u64) -> Wish {
         let batch = Batch { sequences, length: 8192 };
-        Wish { devices, batch, state: ADAMW, interleave: true }
+        Wish { devices, batch, state: ADAMW, trained: 1.0, interleave: true }
     }
 
     #[test]
@@ -294,6 +296,30 @@ mod tests {
         let waiting = plan(&llama3_70b(), wish(16_384, 256), &platform("h100-sxm")).unwrap().best;
         assert_eq!(waiting.layout.devices(), 16_384);
         assert!(waiting.step.throughput < even.step.throughput * 0.5);
+    }
+
+    /// Adapters have no gradients to reduce, so that other layouts suit them: they are compared by their
+    /// own time.
+    #[test]
+    fn no_runner_up_is_faster_than_the_chosen() {
+        for trained in [1.0, 0.3, 0.005] {
+            for accelerator in ["l40s", "h100-sxm", "a100-80gb-sxm"] {
+                let state = State { trained, ..ADAMW };
+                let of = Wish { trained, state, ..wish(64, 256) };
+                let plan = plan(&llama3_70b(), of, &platform(accelerator)).unwrap();
+                let least = plan.best.step.total / (1.0 + INDIFFERENCE);
+                let faster = plan.runners_up.iter().find(|it| it.step.total < least);
+                assert!(faster.is_none(), "{trained} on {accelerator}: {:?} {faster:?}", plan.best);
+                let again = step_of_part(
+                    &llama3_70b(),
+                    &plan.best.layout,
+                    of.batch,
+                    &platform(accelerator),
+                    trained,
+                );
+                assert_eq!(again, plan.best.step, "{trained} on {accelerator}");
+            }
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! How a run is spread over its devices: degrees, schedule, sharding, recomputation.
 
+use super::calibration::General;
 use crate::diagnostic::{Error, Result};
 
 /// Degrees of parallelism and what goes with them. Their product is the number of devices:
@@ -77,6 +78,21 @@ pub enum Recompute {
     Full,
     /// Not published.
     Unknown,
+}
+
+impl Recompute {
+    /// The parts of the forward pass that are computed twice: of the matrix products of the blocks,
+    /// and of the attention between them.
+    pub fn repeated(self, general: &General) -> [f64; 2] {
+        match self {
+            Self::None => [0.0, 0.0],
+            Self::Selective => [0.0, 1.0],
+            Self::Half | Self::Products => [0.5, 0.5],
+            Self::Custom => [general.recompute_custom, 0.0],
+            Self::Unknown => [general.recompute_unknown, 0.0],
+            Self::Full => [1.0, 1.0],
+        }
+    }
 }
 
 /// The sequences of one optimizer step.

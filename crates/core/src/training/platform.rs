@@ -32,7 +32,6 @@ impl Hardware {
     pub fn of(catalog: &Catalog, name: &str, format: Format) -> Result<Self> {
         let accelerator = catalog.accelerator(name)?;
         let device = Device::of(accelerator)?;
-        device.links.joined(name)?;
         Ok(Self {
             architecture: accelerator.architecture.clone(),
             peak: match format {

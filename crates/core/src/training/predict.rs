@@ -1,6 +1,6 @@
 //! The prediction of a planned run: layout, step time, memory.
 
-use super::calibration::{Calibration, Familiarity, RunKind};
+use super::calibration::{Calibration, Familiarity, NOT_MEASURED, NOT_SAID, RunKind};
 use super::format::Format;
 use super::memory::memory;
 use super::parallelism::{Batch, Parallelism, Recompute, Zero};
@@ -31,6 +31,8 @@ pub struct Predicted {
     pub tried: (usize, usize),
     /// Time for widening frozen narrow weights / time of the step.
     pub widening: f64,
+    /// FLOPs of the part of the forward pass that is computed twice / FLOPs of the model.
+    pub again: f64,
     /// Bandwidth of a device to other nodes.
     pub network: Input<DeviceBandwidth>,
     /// Half-width of the 80 % interval of ln(measured / predicted).
@@ -67,9 +69,17 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
     let calibration = Calibration::shipped()?;
     let format = Format::of(wanted.precision)?;
     let mut hardware = Hardware::of(catalog, &wanted.accelerator, format)?;
+    if wanted.devices > 1 {
+        let joined = hardware.device.links.joined(&wanted.accelerator);
+        joined.map_err(|error| {
+            error.at(Some(&wanted.devices_place)).hint("or use one: training.hardware.count: 1")
+        })?;
+    }
     hardware.device.links.scale_out = wanted.network.value;
-    let framework =
-        wanted.framework.as_deref().map(|name| calibration.framework_named(name)).transpose()?;
+    let framework = match wanted.framework.as_deref() {
+        Some(name) => calibration.framework_named(name)?,
+        None => None,
+    };
     let year = decimal_year(wanted.software_epoch);
     let software = calibration.software(framework, year);
     let platform = Platform::new(&hardware, format, software, calibration)?;
@@ -99,18 +109,13 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
             devices: wanted.devices,
             batch,
             state: wanted.state,
+            trained: wanted.trained,
             interleave: framework
                 .is_none_or(|(_, f)| f.interleaves_since.is_some_and(|since| year >= since)),
         };
         let chosen =
             plan(model, wish, &platform).map_err(|error| error.at(Some(&wanted.devices_place)))?;
-        // The search times whole training; what is chosen trains the part that is asked for.
-        let retimed = |it: Candidate| Candidate {
-            step: step_of_part(model, &it.layout, batch, &platform, wanted.trained),
-            ..it
-        };
-        let runners_up = chosen.runners_up.into_iter().map(retimed).collect();
-        (retimed(chosen.best), runners_up, (chosen.tried, chosen.too_large))
+        (chosen.best, chosen.runners_up, (chosen.tried, chosen.too_large))
     };
     let widening = if wanted.trained < 1.0 && wanted.weight_bytes < 2.0 {
         let layout = &candidate.layout;
@@ -121,12 +126,18 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
     };
     let precision = format.precision().name();
     let known = Familiarity {
-        framework: framework.is_some(),
+        framework: match (&wanted.framework, framework) {
+            (_, Some(_)) => None,
+            (Some(_), None) => Some(NOT_MEASURED),
+            (None, None) => Some(NOT_SAID),
+        },
         device: calibration.known(&wanted.accelerator, precision, platform.calibrated()),
         kind: RunKind::of(model, wanted.trained),
         beyond: calibration.beyond(model.parameters, wanted.sequence, wanted.devices),
     };
+    let general = calibration.general()?;
     Ok(Predicted {
+        again: again(&wanted.model, candidate.layout.recompute.repeated(&general)),
         candidate,
         batch,
         runners_up,
@@ -185,7 +196,7 @@ pub fn settle(
     };
     let recomputation = asked
         .zip(predicted.as_ref())
-        .and_then(|(wanted, p)| recomputation(wanted, p.candidate.layout.recompute));
+        .and_then(|(wanted, predicted)| recomputation(wanted, predicted.again));
     Ok(Settled { efficiency, recomputation, run_error, predicted })
 }
 
@@ -215,8 +226,7 @@ fn pace(
 /// save; what else the recipe adds runs at its utilisation. Models that are only asked compute nothing
 /// anew. The widening of weights comes on top.
 fn work(wanted: &Prediction, predicted: &Predicted) -> f64 {
-    let again = again(&wanted.model, predicted.candidate.layout.recompute);
-    let passes = wanted.learned + (wanted.work - wanted.learned) / (1.0 + again);
+    let passes = wanted.learned + (wanted.work - wanted.learned) / (1.0 + predicted.again);
     passes / timed(&wanted.model, wanted.trained) + predicted.widening
 }
 
@@ -312,23 +322,23 @@ fn throughput(
 }
 
 /// FLOPs of the part of the forward pass that is computed twice / FLOPs of the recipe.
-fn recomputation(wanted: &Prediction, policy: Recompute) -> Option<Input<f64>> {
-    let part = wanted.learned / (wanted.work + wanted.written);
-    let again = part * again(&wanted.model, policy);
+fn recomputation(wanted: &Prediction, again: f64) -> Option<Input<f64>> {
+    let again = again * wanted.learned / (wanted.work + wanted.written);
     let formula = "forward FLOPs of what is computed anew / model FLOPs".to_owned();
     (again > 0.0).then(|| Input::new("recomputation", again, Basis::Derived { formula }))
 }
 
-/// FLOPs of the part of the forward pass that is computed twice / FLOPs of the model.
-fn again(model: &Model, policy: Recompute) -> f64 {
-    let forward = |layer: &&Layer| layer.forward(AttentionCount::Causal).matmul.value;
+/// FLOPs of the part of the forward pass that is computed twice / FLOPs of the model, of the products
+/// and of the attention; the head keeps what it has.
+fn again(model: &Model, [products, attention]: [f64; 2]) -> f64 {
     let all = model.forward(AttentionCount::Causal) + model.backward(AttentionCount::Causal);
-    let repeats = |layer: &&Layer| match policy {
-        Recompute::Full => layer.role != Role::Head,
-        Recompute::Selective => matches!(layer.operator, Operator::Attention(_)),
-        _ => false,
+    let repeated = |layer: &Layer| match (&layer.operator, layer.role) {
+        (_, Role::Head) => 0.0,
+        (Operator::Attention(_), _) => attention,
+        _ => products,
     };
-    let again: f64 = model.layers.iter().filter(repeats).map(|layer| forward(&layer)).sum();
+    let forward = |layer: &Layer| layer.forward(AttentionCount::Causal).matmul.value;
+    let again: f64 = model.layers.iter().map(|layer| repeated(layer) * forward(layer)).sum();
     again / all.matmul.value
 }
 

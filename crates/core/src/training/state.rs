@@ -127,7 +127,35 @@ pub struct Formats {
 
 /// Mixed precision as Megatron-LM, `DeepSpeed` and most others do it.
 pub const MIXED: Formats = Formats {
-    names: &["megatron", "nemo", "deepspeed", "composer", "llm-foundry"],
+    names: &[
+        "megatron",
+        "nemo",
+        "deepspeed",
+        "composer",
+        "llm-foundry",
+        "pytorch",
+        "huggingface",
+        "transformers",
+        "accelerate",
+        "peft",
+        "lightning",
+        "litgpt",
+        "nanogpt",
+        "gpt-neox",
+        "nanotron",
+        "fairseq",
+        "metaseq",
+        "colossalai",
+        "colossal-ai",
+        "internevo",
+        "primus",
+        "openrlhf",
+        "neuronx-distributed",
+        "optimum",
+        "tensorflow",
+        "keras",
+        "horovod",
+    ],
     weights: 2.0,
     gradients: 4.0,
     master: 4.0,
@@ -140,7 +168,16 @@ pub const MIXED: Formats = Formats {
 pub const FRAMEWORKS: &[Formats] = &[
     // FSDP: the sharded weight in fp32 is the master copy.
     Formats {
-        names: &["torchtitan", "fsdp", "fms-fsdp", "automodel", "nemo-automodel"],
+        names: &[
+            "torchtitan",
+            "fsdp",
+            "fms-fsdp",
+            "pytorch-fsdp",
+            "automodel",
+            "nemo-automodel",
+            "olmo",
+            "verl",
+        ],
         buffered: false,
         sharded: true,
         ..MIXED
@@ -148,7 +185,7 @@ pub const FRAMEWORKS: &[Formats] = &[
     MIXED,
     // Weights, gradients and states of one type.
     Formats {
-        names: &["torchtune", "unsloth", "llama-factory", "axolotl", "trl"],
+        names: &["torchtune", "unsloth", "llama-factory", "axolotl", "trl", "mlx"],
         weights: 2.0,
         gradients: 2.0,
         master: 0.0,
@@ -158,7 +195,7 @@ pub const FRAMEWORKS: &[Formats] = &[
     },
     // fp32 throughout; products read what the compiler casts.
     Formats {
-        names: &["maxtext", "paxml", "jax", "t5x", "easylm", "levanter", "neuronx-jax"],
+        names: &["maxtext", "paxml", "jax", "t5x", "easylm", "levanter", "neuronx-jax", "alpa"],
         weights: 0.0,
         gradients: 4.0,
         master: 4.0,
@@ -170,7 +207,7 @@ pub const FRAMEWORKS: &[Formats] = &[
 
 /// The formats of a framework.
 pub fn formats(framework: &str) -> Option<&'static Formats> {
-    let name = framework.to_lowercase();
+    let name = framework.to_lowercase().replace([' ', '_'], "-");
     let begins = |formats: &&Formats| formats.names.iter().any(|known| name.starts_with(known));
     FRAMEWORKS.iter().find(begins)
 }

@@ -9,7 +9,7 @@
 //! [`Rates`]: super::calibration::Rates
 
 use super::communication::{self as comm, Links};
-use super::parallelism::{Batch, Parallelism, Recompute};
+use super::parallelism::{Batch, Parallelism};
 use super::platform::{ExpertKernels, Platform};
 use crate::kernel::UPDATE_BYTES;
 use crate::kernel::attention::Attention;
@@ -180,14 +180,7 @@ impl<'a> Job<'a> {
         platform: &'a Platform,
     ) -> Self {
         let general = &platform.general;
-        let (repeated, attention_repeated) = match layout.recompute {
-            Recompute::None => (0.0, 0.0),
-            Recompute::Selective => (0.0, 1.0),
-            Recompute::Half | Recompute::Products => (0.5, 0.5),
-            Recompute::Custom => (general.recompute_custom, 0.0),
-            Recompute::Unknown => (general.recompute_unknown, 0.0),
-            Recompute::Full => (1.0, 1.0),
-        };
+        let [repeated, attention_repeated] = layout.recompute.repeated(general);
         let year = platform.software.year;
         let length = batch.length as f64;
         Self {
@@ -510,13 +503,13 @@ mod tests {
     use crate::model::extents::tests::llama3_70b;
     use crate::training::calibration::Calibration;
     use crate::training::format::Format;
-    use crate::training::parallelism::Zero;
+    use crate::training::parallelism::{Recompute, Zero};
     use crate::training::platform::Hardware;
 
     fn platform(accelerator: &str, format: Format) -> Platform {
         let (catalog, calibration) = (Catalog::embedded(), Calibration::shipped().unwrap());
         let hardware = Hardware::of(&catalog, accelerator, format).unwrap();
-        let software = calibration.software(calibration.framework_named("nemo").ok(), 2025.4);
+        let software = calibration.software(calibration.framework_named("nemo").unwrap(), 2025.4);
         Platform::new(&hardware, format, software, calibration).unwrap()
     }
 

@@ -7,7 +7,7 @@ use flopcast_core::diagnostic::Result;
 use flopcast_core::model::extents::{Experts, Extents, Latent, Windows};
 use flopcast_core::model::{Input, spec};
 use flopcast_core::quantity::{DeviceBandwidth, DeviceMemory, DeviceTokenRate, Measure};
-use flopcast_core::training::calibration::{Calibration, Familiarity, RunKind};
+use flopcast_core::training::calibration::{Calibration, Familiarity, NOT_SAID, RunKind};
 use flopcast_core::training::format::Format;
 use flopcast_core::training::memory::{Memory, memory};
 use flopcast_core::training::parallelism::{Batch, Parallelism, Recompute, Zero};
@@ -192,7 +192,7 @@ impl Case {
     /// As [`Case::platform`].
     pub fn familiarity(&self, calibration: &Calibration) -> Result<Familiarity> {
         Ok(Familiarity {
-            framework: self.framework.is_some(),
+            framework: self.framework.is_none().then_some(NOT_SAID),
             device: calibration.known(
                 &self.accelerator,
                 self.format.precision().name(),

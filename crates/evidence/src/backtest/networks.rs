@@ -1,13 +1,13 @@
 //! Speeds of networks that take a whole sample at once (images, sequences of encoders), in
 //! inference and in training, as evidence for the constants of operators.
 
-use flopcast_core::catalog::Catalog;
+use flopcast_core::catalog::{Catalog, Links};
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::kernel::Device;
 use flopcast_core::kernel::calibration::{Calibration, Documented, Runtime};
-use flopcast_core::kernel::network::{Known, Setup, Task, Work, half_width};
+use flopcast_core::kernel::network::{Fleet, Known, Setup, Task, Work, half_width};
 use flopcast_core::model::{AttentionCount, Input, spec};
-use flopcast_core::quantity::Precision;
+use flopcast_core::quantity::{Devices, Measure as _, Precision};
 
 use super::fit::{Evidence, Method, Start};
 use super::score::Scored;
@@ -29,6 +29,7 @@ pub struct Network {
     task: Task,
     device: Device,
     devices: f64,
+    fleet: Fleet,
     runtime: Runtime,
     /// Samples that one device takes at once.
     batch: f64,
@@ -67,6 +68,7 @@ impl Network {
             other => return Err(row.error("task", &format!("`{other}` is neither"))),
         };
         let model = spec::from_preset(name, &input)?;
+        let accelerator = catalog.accelerator(accelerator)?;
         let mut flops = model.forward(AttentionCount::Causal).matmul.value;
         if task == Task::Training {
             flops += model.backward(AttentionCount::Causal).matmul.value;
@@ -82,8 +84,9 @@ impl Network {
             work: Work::of(&model, precision.size(), task),
             name: name.to_owned(),
             task,
-            device: Device::of(catalog.accelerator(accelerator)?, precision)?,
+            device: Device::of(accelerator, precision)?,
             devices,
+            fleet: Fleet::new(Devices::from_stored(devices), &Links::of(accelerator)),
             runtime: calibration.runtime(row.text("framework").unwrap_or_default()),
             batch: (row.required("batch")? / devices).max(1.0),
             measured: row.required(SPEED)?,
@@ -97,9 +100,11 @@ impl Network {
 
     /// Samples per second of all devices.
     fn speed(&self, setup: &Setup) -> f64 {
-        let cost = setup.cost(&self.work, &self.device);
-        let together = if self.devices > 1.0 { 1.0 - setup.several_devices() } else { 1.0 };
-        self.devices * self.batch / cost.time(self.batch).value * together
+        let time = match self.task {
+            Task::Inference => setup.cost(&self.work, &self.device).time(self.batch),
+            Task::Training => setup.step(&self.work, &self.device, self.batch, &self.fleet).total,
+        };
+        self.devices * self.batch / time.value
     }
 
     /// The speed beside its prediction.

@@ -12,7 +12,7 @@ use flopcast_core::model::extents::{Experts, Extents};
 use flopcast_core::provenance::{Basis, Input, Traced};
 use flopcast_core::quantity::system::time::day;
 use flopcast_core::quantity::{DeviceTime, Devices, Measure, Mfu, Time};
-use flopcast_core::training::calibration::{Calibration, Familiarity, RunKind};
+use flopcast_core::training::calibration::{Calibration, Familiarity, NOT_SAID, RunKind};
 use flopcast_core::training::format::Format;
 use flopcast_core::training::goodput;
 use flopcast_core::training::layout::{Wish, plan};
@@ -379,12 +379,13 @@ fn steps(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> Result<(
         devices: round,
         batch: Batch { sequences: batch, length },
         state: ADAMW,
+        trained: 1.0,
         interleave: year >= 2022.5,
     };
     let best = plan(&model, wish, &platform)?.best;
     let rate = best.step.throughput.stored();
     let known = Familiarity {
-        framework: framework.is_some(),
+        framework: framework.is_none().then_some(NOT_SAID),
         device: calibration.known(name, format.precision().name(), platform.calibrated()),
         kind: RunKind::of(&model, 1.0),
         beyond: calibration.beyond(model.parameters, length, devices),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use flopcast_core::diagnostic::Result;
 use flopcast_core::quantity::{DeviceMemory, Measure};
 use flopcast_core::training::calibration::{
-    Calibration, Documented, Familiarity, HANDFUL, Known, Rates, RunKind,
+    Calibration, Documented, Familiarity, HANDFUL, Known, NOT_SAID, Rates, RunKind,
 };
 use flopcast_core::training::parallelism::Zero;
 use flopcast_core::training::platform::Platform;
@@ -193,7 +193,7 @@ const TESTED: &str = "tested";
 /// The coverage of a fit for a scored row, where it had seen the publisher or not.
 fn familiarity(row: &Scored, seen: bool) -> Familiarity {
     Familiarity {
-        framework: seen,
+        framework: (!seen).then_some(NOT_SAID),
         device: Known::Tested,
         kind: match row.group("kind") {
             Some("lora") => RunKind::Adapters,

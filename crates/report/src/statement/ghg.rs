@@ -239,7 +239,9 @@ pub(crate) fn remarks(report: &Report) -> Vec<String> {
             || "given by the scenario".to_owned(),
             |vintage| format!("of {}", vintage.words()),
         );
-        say(format!("Grid of the {stage}: {} intensity, {year}.", it.basis.name()));
+        if it.vintage.is_some() || it.location.unknown().is_none() {
+            say(format!("Grid of the {stage}: {} intensity, {year}.", it.basis.name()));
+        }
         if let Some(unknown) = it.market.unknown() {
             say(format!("Market-based CO2e of the {stage} is unknown: {}.", unknown.why));
         }

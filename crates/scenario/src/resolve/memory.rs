@@ -15,7 +15,7 @@ use super::super::file::{Master, Offload as OffloadFile, Training};
 /// # Errors
 /// If the core has no such optimizer.
 pub(super) fn state(training: &Training) -> Result<State> {
-    let framework = training.framework.as_deref().and_then(state::formats);
+    let framework = training.framework.as_ref().and_then(|it| state::formats(&it.value));
     let formats = framework.unwrap_or(&state::MIXED);
     let mut state = state::recipe(state::optimizer(training.optimizer.name())?, formats);
     let size = |precision: Precision| precision.size().value;

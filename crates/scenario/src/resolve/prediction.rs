@@ -69,7 +69,7 @@ pub(super) fn prediction(
         work: 1.0,
         learned: 1.0,
         written: 0.0,
-        framework: training.framework.clone(),
+        framework: training.framework.as_ref().map(|it| it.value.clone()),
         software_epoch: training
             .software_epoch
             .or_else(|| file.placement.as_ref()?.start.as_ref().map(|start| start.value))
@@ -118,7 +118,7 @@ fn layout(
     counted: &Place,
 ) -> Result<Option<Placed<Parallelism>>> {
     let Some(given) = &training.parallelism else { return Ok(None) };
-    let framework = training.framework.as_deref().and_then(state::formats);
+    let framework = training.framework.as_ref().and_then(|it| state::formats(&it.value));
     let alone = given.value.pipeline.unwrap_or(1) == 1 && devices > 1;
     let shards = framework.is_some_and(|formats| formats.sharded) && alone;
     let usual = if shards { Zero::Weights } else { Zero::default() };
@@ -131,7 +131,7 @@ fn layout(
 }
 
 /// The link of a device to other nodes: as given, or as the catalog has it.
-fn network(training: &Training, device: &Accelerator) -> Input<DeviceBandwidth> {
+pub(super) fn network(training: &Training, device: &Accelerator) -> Input<DeviceBandwidth> {
     let name = "training.hardware.network";
     let links = Links::of(device);
     match (&training.hardware.network, &device.scale_out) {

@@ -17,8 +17,8 @@ use flopcast_core::quantity::{Flop, Measure};
 
 use super::super::file::recipe::{Asked, Section};
 use super::super::file::{Data, Recipe, ScenarioFile, Training};
-use super::Files;
 use super::training::{built, model_of};
+use super::{Files, rollout};
 
 /// A stage of the data with its own sequence length.
 pub(super) struct Part {
@@ -33,7 +33,8 @@ pub(super) struct Part {
 /// # Errors
 /// If both `stages` and a size of the data are given, or a stage has no tokens.
 pub(super) fn stages(training: &Training, data: &Data) -> Result<Vec<Part>> {
-    let usual = training.sequence_length.as_ref().map(|length| length.value);
+    let given = training.sequence_length.as_ref().map(|length| length.value);
+    let usual = given.or_else(|| rollout::sequence(training));
     let Some(first) = training.stages.first() else {
         let tokens = data.tokens.as_ref().map_or(1.0, |t| t.spread.central().value.stored());
         return Ok(vec![Part { tokens, sequence: usual }]);

@@ -60,6 +60,29 @@ impl Written {
     }
 }
 
+/// Tokens of a sequence that holds a prompt and its answer as the scenario has them, where it gives no
+/// length and the usual one is too short.
+pub(super) fn sequence(training: &Training) -> Option<u64> {
+    let given = &training.rl.as_ref().filter(|_| training.recipe.row().writes())?.rollout;
+    let prompt = given.prompt_tokens.as_ref().map(|it| it.spread.central().value);
+    let answer = given.answer_tokens.as_ref().map(|it| {
+        let [mean, p95] = [Some(&it.mean), it.p95.as_ref()]
+            .map(|it| it.map_or(0.0, |it| it.spread.central().value));
+        mean.max(p95)
+    });
+    let whole = match (prompt, answer) {
+        (Some(prompt), Some(answer)) => prompt + answer,
+        (Some(prompt), None) => 2.0 * prompt,
+        // An eighth is prompt.
+        (None, Some(answer)) => answer * 8.0 / 7.0,
+        (None, None) => return None,
+    };
+    (whole > USUAL_LENGTH).then(|| whole.ceil() as u64)
+}
+
+/// Tokens of a sequence where nobody says.
+const USUAL_LENGTH: f64 = 2048.0;
+
 /// The rollout of a recipe that writes; what nobody gives is a choice that the forecast tells.
 ///
 /// # Errors
@@ -105,6 +128,12 @@ pub(super) fn of(
     let apart = given.devices.as_ref().map(|devices| devices.value);
     let half = "the sequence is an eighth prompt, and answers fill half of the rest";
     let choices = [
+        (
+            training.sequence_length.is_none() && sequence(training) == Some(asked.sequence),
+            "training.sequence_length",
+            asked.sequence.to_string(),
+            "a prompt with its answer",
+        ),
         (
             given.engine.is_none(),
             "training.rl.rollout.engine",

@@ -13,9 +13,11 @@ use std::sync::Arc;
 use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::{Card, Deadline, TrainingPlan};
+use flopcast_core::kernel;
 use flopcast_core::model::{Input as ModelInput, Model, Spec};
 use flopcast_core::provenance::{Basis, Input};
 use flopcast_core::quantity::{DeviceFlopRate, Devices, Measure, Precision, Share, Tokens};
+use flopcast_core::training::calibration::Calibration;
 use flopcast_core::training::plan::{Prediction, Run, Work};
 use flopcast_core::training::state::State;
 
@@ -128,6 +130,8 @@ pub(super) fn plan(
                 .to_owned(),
         );
     }
+    let timed = prediction.is_some() && training.efficiency.is_none();
+    framework(training, timed, notes)?;
     let efficiency = efficiency::efficiency(
         catalog,
         training,
@@ -196,6 +200,27 @@ pub(super) fn plan(
         rollout,
         run: Run { interruptions, ..run },
     })
+}
+
+/// Refuses a framework of which nothing is known. Where a run of it is `timed` that was never
+/// measured, says as what.
+///
+/// # Errors
+/// Neither its speed nor its formats nor what runs its networks are known.
+fn framework(training: &Training, timed: bool, notes: &mut Notes) -> Result<()> {
+    let Some(framework) = &training.framework else { return Ok(()) };
+    let name = framework.value.as_str();
+    let runtime = kernel::calibration::Calibration::shipped()?.runtime(name);
+    match Calibration::shipped()?.framework_named(name) {
+        Ok(Some(_)) => {}
+        Ok(None) if timed => notes.warn(format!(
+            "no run of `{name}` was ever measured: it is timed as a usual framework, in its own formats"
+        )),
+        Ok(None) => {}
+        Err(_) if !timed && (runtime.compiled || runtime.channels_last) => {}
+        Err(error) => return Err(error.at(Some(&framework.place))),
+    }
+    Ok(())
 }
 
 /// Takes over what the model assumes, warns of, and could not count.

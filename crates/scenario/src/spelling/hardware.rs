@@ -1,5 +1,6 @@
 //! Hardware as people type it: a device with its count in one text, nodes of so many devices.
 
+use flopcast_core::quantity::text::split_number;
 use flopcast_import::document::{Node, Value};
 
 use super::{text_like, typed_in};
@@ -101,6 +102,45 @@ pub(super) fn count_and_device(text: &str) -> Option<(f64, String)> {
     count.map(|count| (count, device)).filter(|(_, device)| !device.is_empty())
 }
 
+/// Links by their names, with the bandwidth of one port in GB/s.
+const LINKS: &[(&str, f64)] = &[
+    ("edr", 12.5),
+    ("hdr", 25.0),
+    ("ndr", 50.0),
+    ("xdr", 100.0),
+    ("10gbe", 1.25),
+    ("25gbe", 3.125),
+    ("100gbe", 12.5),
+    ("200gbe", 25.0),
+    ("400gbe", 50.0),
+    ("800gbe", 100.0),
+];
+
+/// The link of a device to other nodes as people say it, in bits or by the name of its port: `400
+/// Gbit/s` is 50 GB/s/device. A small `b` is a bit.
+pub(super) fn link(text: &str) -> String {
+    let plain = text.to_lowercase().replace(' ', "");
+    let name = plain.strip_prefix("infiniband").or(plain.strip_prefix("ib")).unwrap_or(&plain);
+    let named = LINKS.iter().find(|(known, _)| *known == name).map(|(_, speed)| *speed);
+    let (number, unit) = split_number(text.trim());
+    let unit = unit.trim();
+    let of_one = ["/device", "/gpu", "/GPU", "/port", " per device", " per GPU"];
+    let unit = of_one.iter().find_map(|each| unit.strip_suffix(each)).unwrap_or(unit);
+    let bits = ["gbit/s", "gbps"].contains(&unit.to_lowercase().as_str()) && unit != "GBps";
+    let scale = match unit {
+        _ if bits => Some(1.0 / 8.0),
+        "Gb/s" => Some(1.0 / 8.0),
+        "GB/s" | "GBps" => Some(1.0),
+        _ => None,
+    };
+    let number = number.replace('_', "").parse::<f64>().ok();
+    let spelt = number.zip(scale).map(|(number, scale)| number * scale);
+    match named.or(spelt) {
+        Some(speed) if !text.ends_with("GB/s/device") => format!("{speed} GB/s/device"),
+        _ => text.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::check;
@@ -122,6 +162,21 @@ mod tests {
         ] {
             assert_eq!(count_and_device(text), Some((count, device.to_owned())), "{text}");
         }
+        for (text, speed) in [
+            ("400 Gbit/s", "50"),
+            ("400 Gbps", "50"),
+            ("400Gb/s", "50"),
+            ("50 GB/s", "50"),
+            ("100GbE", "12.5"),
+            ("InfiniBand NDR", "50"),
+            ("200 Gbit/s/GPU", "25"),
+        ] {
+            assert_eq!(link(text), format!("{speed} GB/s/device"), "{text}");
+        }
+        // Nobody knows how many devices share these.
+        for text in ["50 GB/s/device", "3.2 Tbps", "400 Gbit/s/node", "InfiniBand", "EFA"] {
+            assert_eq!(link(text), text);
+        }
         for text in ["H100", "RTX 4090", "h100-sxm", "mi300x", "", "8", "x"] {
             assert_eq!(count_and_device(text), None, "{text}");
         }
@@ -137,7 +192,7 @@ mod tests {
         );
         check(
             "training: {gpus: 64xH100, hardware: {network: 400 Gbit/s}}",
-            "training: {hardware: {network: 400 Gbit/s, count: 64, accelerator: H100}}",
+            "training: {hardware: {network: 50 GB/s/device, count: 64, accelerator: H100}}",
         );
     }
 }
