@@ -52,7 +52,7 @@ fn tighter_slos_and_cold_caches_take_more() {
 #[test]
 fn what_cannot_be_is_said_with_its_reason() {
     for (set, code, part) in [
-        ("inference.slo={tpot: {p95: 5 ms}}", 1, "below the physical floor: reading 72.66 GB"),
+        ("inference.slo={tpot: {p95: 5 ms}}", 1, "below the physical floor: reading 70.55 GB"),
         ("inference.slo={ttft: {p95: 20 ms}}", 1, "the FLOPs of the mean prompt take"),
         ("inference.slo={ttft: {p95: 100 ms}}", 1, "cannot be met at any load"),
         ("inference.parallelism={tensor: 1}", 1, "fits with inference.parallelism.tensor=2: 291"),
