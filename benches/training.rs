@@ -54,7 +54,7 @@ fn one_step(bencher: divan::Bencher) {
 #[divan::bench]
 fn layout_of_16384_devices(bencher: divan::Bencher) {
     let platform = platform();
-    let wish = Wish { devices: 16384, batch: BATCH, state: ADAMW, interleave: true };
+    let wish = Wish { devices: 16384, batch: BATCH, state: ADAMW, interleave: true, trained: 1.0 };
     let model = llama();
     bencher.bench(|| plan(divan::black_box(&model), wish, &platform).expect("fits"));
 }

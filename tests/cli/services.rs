@@ -141,6 +141,15 @@ fn calls_make_fleets_and_the_time_of_a_request() {
     assert!(mean(&whole, "ttft_ms.mean") < request);
     let table = stdout(&[&["capacity", &*file][..], &FAST].concat());
     holds("table", &table, &["embed", "main", "together", "whole request"]);
+    // Faster layouts than the one of the fewest devices are tried, if the file names none.
+    let quick = CALLS.replace("30 s", "3 s").replace("  parallelism: {tensor: 1}\n", "");
+    let quick = json(
+        &[&["estimate", &*written("services", "quick.yaml", quick), "--format", "json"][..], &FAST]
+            .concat(),
+    );
+    let [slowest, devices] =
+        ["e2e_ms.p95", "fleet.devices"].map(|it| number(&quick, &format!("inference.{it}")));
+    assert!(slowest <= 3000.0 && devices < 60.0, "{slowest} ms, {devices} devices");
     // A bound that no fleet keeps is said, with exit code 1.
     let tight = written("services", "tight.yaml", CALLS.replace("30 s", "50 ms"));
     let said = flopcast(&[&["estimate", &*tight][..], &FAST].concat());

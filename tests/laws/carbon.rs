@@ -61,6 +61,33 @@ fn every_device_draws_more_at_work_than_idle() {
     assert!(tried > 50, "{tried}");
 }
 
+/// Who rents an instance of eight for one of its devices has the others powered, and made, too.
+#[test]
+fn devices_that_stand_unused_idle_beside_the_others() {
+    let service = "{name: x, model: llama-3-8b, inference: {PLACE, traffic: {requests: 1/s, \
+                   input_tokens: {mean: 1000}, output_tokens: {mean: 200}}, precision: fp8, \
+                   hardware: {accelerator: h200-sxm}, parallelism: {tensor: 1}}}";
+    let training = run("").replace("count: 64", "count: 1").replace("h100-sxm", "h200-sxm");
+    let whole = "placement: {provider: aws, region: us-east-2}";
+    let single = "placement: {purchase: {price: 2 USD/device-h}, pue: 1.2, grid: 400 gCO2e/kWh}";
+    for (stage, text, from) in
+        [("inference.years.1", service, "PLACE"), ("training", training.as_str(), "placement: {}")]
+    {
+        let [whole, single] = [whole, single].map(|place| forecast(&text.replace(from, place)));
+        let at = |estimate: &Estimate, key: &str| {
+            value(estimate, &format!("{stage}.{key}")).unwrap_or_else(|| panic!("{stage}.{key}"))
+        };
+        let stranded = value(&whole, "inference.fleet.stranded_devices");
+        let stranded = stranded.or_else(|| value(&whole, "training.stranded_devices"));
+        let times = 1.0
+            + stranded.expect("an instance") / value(&single, "training.devices").unwrap_or(1.0);
+        assert!(times > 1.0, "{stage}: {times}");
+        let embodied = |it| at(it, "co2e_kg.embodied.mid");
+        close(stage, embodied(&whole), times * embodied(&single), 0.1);
+        assert!(at(&whole, "energy_kwh.it") > 1.5 * at(&single, "energy_kwh.it"), "{stage}");
+    }
+}
+
 #[test]
 fn every_factor_of_an_a100_hour_in_france_has_a_source() {
     let path = root().join("scenarios/a100-hour-france.yaml");

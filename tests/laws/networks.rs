@@ -5,15 +5,11 @@ use serde_json::Value;
 use crate::common::library::{WAYS, Way, answer, explained, resolved, shipped, simulated};
 use crate::common::{close, holds, number};
 
-/// A network's rate has much noise after few requests.
+/// A network's rate has much noise after few requests, of which a full batch takes 256.
 fn asked(way: Way, file: &str, sets: &[&str]) -> Value {
-    after(way, file, sets, 4000)
-}
-
-fn after(way: Way, file: &str, sets: &[&str], requests: u64) -> Value {
     let answer = shipped(file, sets).and_then(|scenario| match way {
         Way::Estimate => answer(way, &scenario),
-        Way::Capacity => simulated(&scenario, requests),
+        Way::Capacity => simulated(&scenario, 20_000),
     });
     answer.unwrap_or_else(|error| panic!("{file} {sets:?}: {error}"))
 }
@@ -36,7 +32,7 @@ fn both_know_the_same_batches() {
 fn without_an_slo_both_find_the_same_highest_rate() {
     for file in FILES {
         let rate = |way| {
-            let report = after(way, file, &["inference.slo={}"], 20_000);
+            let report = asked(way, file, &["inference.slo={}"]);
             number(&report, "inference.replica.max_rate_per_s")
         };
         let (closed, simulated) = (rate(Way::Estimate), rate(Way::Capacity));
@@ -81,6 +77,44 @@ fn more_devices_train_tables_faster() {
     let days = [2, 4, 8, 64]
         .map(|count| number(&trained("dlrm", count, 55_296, ""), "training.wall_clock_days"));
     assert!(days.windows(2).all(|pair| pair[1] < pair[0]), "{days:?}");
+}
+
+/// Estimated / simulated mean time of a request, where batches gain much, little and nothing.
+#[test]
+fn requests_wait_as_they_do_in_a_simulation() {
+    for (model, device) in [("sdxl", "l40s"), ("resnet50", "t4"), ("bert-base", "l4")] {
+        for load in ["30 %", "80 %"] {
+            let text = format!(
+                "{{name: x, model: {model}, inference: {{placement: {{provider: aws, region: \
+                 us-east-2}}, traffic: {{requests: 2000/s}}, precision: fp16, hardware: \
+                 {{accelerator: {device}}}, target_utilisation: {load}}}}}"
+            );
+            let scenario = resolved(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+            let closed = mean(&answer(Way::Estimate, &scenario));
+            let simulated = mean(&simulated(&scenario, 20_000));
+            let ratio = closed / simulated;
+            assert!((0.9..1.33).contains(&ratio), "{model} at {load}: {closed} {simulated}");
+        }
+    }
+}
+
+fn mean(report: &flopcast::diagnostic::Result<Value>) -> f64 {
+    number(report.as_ref().expect("a forecast"), "inference.e2e_ms.mean")
+}
+
+/// A recommender reads some rows of its tables, whose size then matters to memory alone.
+#[test]
+fn tables_are_not_read_whole() {
+    let text = "{name: x, model: dlrm, inference: {placement: {provider: aws, region: us-east-2}, \
+                traffic: {requests: 1000/s}, hardware: {accelerator: a100-80gb}}}";
+    let scenario = resolved(text).unwrap_or_else(|error| panic!("{error}"));
+    let report = answer(Way::Estimate, &scenario).unwrap_or_else(|error| panic!("{error}"));
+    let at = |path: &str| number(&report, &format!("inference.replica.{path}"));
+    let service = scenario.inference.as_deref().expect("a service");
+    let weights = service.replica.weights.value / service.replica.bandwidth.value;
+    let reading = weights.value / service.replica.devices.value.value;
+    let batch = at("max_concurrency") / at("max_rate_per_s");
+    assert!(batch < 0.1 * reading, "a batch takes {batch} s, all weights {reading} s");
 }
 
 #[test]

@@ -2,13 +2,14 @@
 
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::Engine;
-use flopcast_core::quantity::{Time, show};
+use flopcast_core::quantity::{Measure as _, Time, show};
 use flopcast_core::serving::capacity::Search;
 use flopcast_core::serving::simulator::{ClassReport, Histogram};
 use flopcast_report::{Answered, Report};
 use flopcast_scenario::compose::{Called, Composition, Part};
 use flopcast_scenario::document::parse;
 use flopcast_scenario::file::Percentiles;
+use flopcast_study::layouts::KEY;
 
 use crate::session::Session;
 use crate::{Asked, Ready};
@@ -28,8 +29,8 @@ pub struct Forecast {
 type Reported<'a> = dyn Fn(&Ready) -> Result<(Engine, Report)> + 'a;
 
 /// The forecast of a file; `always` simulates a service without an SLO, too. Of several services,
-/// each is sized by its own SLO; where the whole request has one, the fleets are planned with less
-/// of their highest rate until it holds, and then each with as much as it allows.
+/// each is sized by its own SLO; where the whole request has one, the fleets are planned with less of
+/// their highest rate and in faster layouts until it holds, and then each as small as it allows.
 ///
 /// # Errors
 /// As [`Ready::of`] and what `of` says, after the name of the service.
@@ -45,27 +46,9 @@ pub fn forecast(
         return Ok(Forecast { report, kept: ready.is_kept(), engines: vec![engine] });
     };
     let always = always || whole.graph.is_some();
-    let ready = |used: Option<f64>| -> Result<Vec<Ready>> {
-        let of = |part| sized(session, part, used, search, always);
-        let mut all = whole.parts.iter().map(of).collect::<Result<Vec<Ready>>>()?;
-        if all.iter().any(|it| it.scenario.finance.priced) {
-            all.iter_mut().try_for_each(Ready::beside_priced)?;
-        }
-        Ok(all)
-    };
-    let keeps = |sized: &[&Ready]| broken(whole, of_requests(whole, sized).as_ref()).is_none();
-    let mut tried = vec![ready(None)?];
-    let mut sized: Vec<&Ready> = tried[0].iter().collect();
-    for used in USED {
-        if keeps(&sized) {
-            break;
-        }
-        tried.push(ready(Some(used))?);
-        sized = tried.last().into_iter().flatten().collect();
-    }
-    if keeps(&sized) {
-        loosen(&tried, &mut sized, &keeps);
-    }
+    let mut tried = Tried::of(session, whole, (search, always))?;
+    tried.beside_priced()?;
+    let sized = tried.best(whole);
     let latency = of_requests(whole, &sized);
     let broken = broken(whole, latency.as_ref());
     let (mut engines, mut parts) = (Vec::new(), Vec::new());
@@ -90,40 +73,163 @@ pub fn forecast(
     Ok(Forecast { report, kept, engines })
 }
 
-/// Gives each service the first fleet of those that were tried with which the whole request keeps its
-/// SLO, the largest fleet first: most of them need not be as idle as the one that takes the time.
-fn loosen<'r>(tried: &'r [Vec<Ready>], sized: &mut [&'r Ready], keeps: &dyn Fn(&[&Ready]) -> bool) {
-    let devices = |ready: &Ready| ready.sized.as_ref().map_or(0, |it| it.found.fleet.devices);
-    let mut order: Vec<usize> = (0..sized.len()).collect();
-    order.sort_by_key(|at| std::cmp::Reverse(devices(sized[*at])));
-    for at in order {
-        let kept = sized[at];
-        for looser in tried {
-            sized[at] = &looser[at];
-            if keeps(sized) {
-                break;
-            }
-            sized[at] = kept;
-        }
-    }
-}
-
 /// Parts of the highest rate that fleets are planned with, one after the other, until a request of
 /// several calls keeps its SLO.
 const USED: [f64; 5] = [0.6, 0.4, 0.25, 0.1, 0.03];
 
-/// A service, sized; with `used`, for so much of the highest rate of its replicas.
+/// Tensor parallelism that a service without a layout of its own is tried with beside the layout that
+/// takes the fewest devices: whole requests may need faster steps.
+const FASTER: [u32; 3] = [2, 4, 8];
+
+/// Fleets of each service, which of them were tried together, and how far their requests are beyond the
+/// SLO ([`excess`]).
+#[derive(Default)]
+struct Tried {
+    fleets: Vec<Vec<Ready>>,
+    together: Vec<(Vec<usize>, f64)>,
+}
+
+impl Tried {
+    /// Fleets that are planned with less and less of their highest rate, each in the layout of the
+    /// fewest devices and in faster ones where the file names none, until some keep the SLO.
+    ///
+    /// # Errors
+    /// As [`Ready::of`], of a service as the file has it.
+    fn of(
+        session: &Session<'_>,
+        whole: &Composition,
+        (search, always): (&Search, bool),
+    ) -> Result<Self> {
+        let mut tried = Self::default();
+        tried.fleets.resize_with(whole.parts.len(), Vec::new);
+        for used in std::iter::once(None).chain(USED.map(Some)) {
+            let mut plain = Vec::new();
+            for (fleets, part) in tried.fleets.iter_mut().zip(&whole.parts) {
+                plain.push(fleets.len());
+                fleets.push(sized(session, part, (used, None), (search, always))?);
+            }
+            tried.add(whole, &plain);
+            if used.is_none() && tried.keeps() {
+                break;
+            }
+            let mut last = plain;
+            for tensor in FASTER {
+                for (at, part) in whole.parts.iter().enumerate() {
+                    if !is_slower(&tried.fleets[at][last[at]], part, tensor) {
+                        continue;
+                    }
+                    // A layout that is not possible is none of the choices.
+                    let faster = (used, Some(tensor));
+                    if let Ok(ready) = sized(session, part, faster, (search, always)) {
+                        last[at] = tried.fleets[at].len();
+                        tried.fleets[at].push(ready);
+                    }
+                }
+                tried.add(whole, &last);
+            }
+            if tried.keeps() {
+                break;
+            }
+        }
+        Ok(tried)
+    }
+
+    /// Makes the cost of what has no price unknown where another service has one: a sum without it
+    /// would look like all that is paid.
+    ///
+    /// # Errors
+    /// As [`Ready::beside_priced`].
+    fn beside_priced(&mut self) -> Result<()> {
+        if !self.fleets.iter().flatten().any(|it| it.scenario.finance.priced) {
+            return Ok(());
+        }
+        self.fleets.iter_mut().flatten().try_for_each(Ready::beside_priced)
+    }
+
+    /// Takes these fleets for a choice, unless they were the last one.
+    fn add(&mut self, whole: &Composition, choice: &[usize]) {
+        if self.together.last().is_none_or(|(last, _)| last != choice) {
+            let beyond = excess(whole, &self.chosen(choice));
+            self.together.push((choice.to_vec(), beyond));
+        }
+    }
+
+    /// True if some of the fleets keep the SLO together.
+    fn keeps(&self) -> bool {
+        self.together.iter().any(|(_, beyond)| *beyond <= 1.0)
+    }
+
+    /// So chosen fleets.
+    fn chosen(&self, choice: &[usize]) -> Vec<&Ready> {
+        self.fleets.iter().zip(choice).map(|(fleets, at)| &fleets[*at]).collect()
+    }
+
+    /// Of the fleets that keep the SLO the smallest, each service having the smallest with which the
+    /// others keep it, the largest fleet first: most need not be as idle, or as fast, as the one that
+    /// takes the time. Where none do, those that come nearest.
+    fn best(&self, whole: &Composition) -> Vec<&Ready> {
+        let kept = self.together.iter().filter(|(_, beyond)| *beyond <= 1.0);
+        let kept = kept.map(|(choice, _)| self.loosened(whole, self.chosen(choice)));
+        let total = |sized: &Vec<&Ready>| sized.iter().map(|it| devices(it)).sum::<u64>();
+        let nearest = || {
+            let nearest = self.together.iter().min_by(|(_, a), (_, b)| a.total_cmp(b));
+            nearest.map(|(choice, _)| self.chosen(choice))
+        };
+        kept.min_by_key(total).or_else(nearest).unwrap_or_default()
+    }
+
+    /// Fleets that keep the SLO, each replaced by the smallest that does.
+    fn loosened<'r>(&'r self, whole: &Composition, mut sized: Vec<&'r Ready>) -> Vec<&'r Ready> {
+        let mut order: Vec<usize> = (0..sized.len()).collect();
+        order.sort_by_key(|at| std::cmp::Reverse(devices(sized[*at])));
+        for at in order {
+            let kept = sized[at];
+            let mut smaller: Vec<&Ready> = self.fleets[at].iter().collect();
+            smaller.retain(|it| devices(it) < devices(kept));
+            smaller.sort_by_key(|it| devices(it));
+            for fleet in smaller {
+                sized[at] = fleet;
+                if excess(whole, &sized) <= 1.0 {
+                    break;
+                }
+                sized[at] = kept;
+            }
+        }
+        sized
+    }
+}
+
+/// Devices of a sized fleet.
+fn devices(ready: &Ready) -> u64 {
+    ready.sized.as_ref().map_or(0, |it| it.found.fleet.devices)
+}
+
+/// True if a service that generates is free to take more devices to a replica than it has.
+fn is_slower(ready: &Ready, part: &Part, tensor: u32) -> bool {
+    let open = part.document.at(KEY).is_none() && part.document.at(POOLS).is_none();
+    let service = ready.scenario.inference.as_deref();
+    open && service.is_some_and(|it| {
+        let devices = it.replica.devices.value.stored();
+        it.demand.instances.is_some() && devices < f64::from(tensor)
+    })
+}
+
+/// Where a file lays out pools of instances.
+const POOLS: &str = "inference.disaggregated";
+
+/// A service, sized; for so much of the highest rate of its replicas and in such a layout, where these
+/// are given.
 fn sized(
     session: &Session<'_>,
     part: &Part,
-    used: Option<f64>,
-    search: &Search,
-    always: bool,
+    (used, tensor): (Option<f64>, Option<u32>),
+    (search, always): (&Search, bool),
 ) -> Result<Ready> {
     let mut document = part.document.clone();
-    if let Some(used) = used {
-        let value = parse("the SLO of the whole request", used.to_string().as_bytes())?;
-        document.put("inference.target_utilisation", value)?;
+    let used = used.map(|it| ("inference.target_utilisation", it.to_string()));
+    let layout = tensor.map(|it| (KEY, format!("{{tensor: {it}}}")));
+    for (path, text) in used.into_iter().chain(layout) {
+        document.put(path, parse("the SLO of the whole request", text.as_bytes())?)?;
     }
     let asked = Asked::first(document)?;
     Ready::of(session, &asked, search, always).map_err(|error| error.within(&part.name))
@@ -177,30 +283,49 @@ fn called(whole: &Composition, sized: &[&Ready]) -> Vec<(String, ClassReport)> {
     whole.calls.iter().filter_map(of).collect()
 }
 
+/// The bounds of whole requests: share of the requests, time in seconds that it takes, bound, and what
+/// it is of; a time that nobody knows has no end.
+fn bounds(
+    whole: &Composition,
+    latency: Option<&ClassReport>,
+) -> Vec<(f64, f64, Time, &'static str)> {
+    let slo = &whole.slo;
+    let of = |given: &Option<Percentiles>, of: Option<&Histogram>, what| {
+        let each = given.iter().flat_map(Percentiles::bounds).map(move |(share, bound)| {
+            let took = of.and_then(|it| it.quantile(share)).unwrap_or(f64::INFINITY);
+            (share, took, bound.spread.central(), what)
+        });
+        each.collect::<Vec<_>>()
+    };
+    let whole = of(&slo.e2e, latency.map(|it| &it.e2e), "time");
+    let first = of(&slo.ttft, latency.map(|it| &it.ttft), "time to first token");
+    [whole, first].concat()
+}
+
+/// How far whole requests of such fleets are beyond the bound that they keep least: at most 1 where
+/// they keep all.
+fn excess(whole: &Composition, sized: &[&Ready]) -> f64 {
+    if whole.slo.e2e.is_none() && whole.slo.ttft.is_none() {
+        return 0.0;
+    }
+    let latency = of_requests(whole, sized);
+    let beyond = bounds(whole, latency.as_ref()).into_iter();
+    beyond.map(|(_, took, most, _)| took / most.value).fold(0.0, f64::max)
+}
+
 /// The first bound that whole requests break, in words; none where they keep all.
 fn broken(whole: &Composition, latency: Option<&ClassReport>) -> Option<String> {
-    let slo = &whole.slo;
-    let bounded = [&slo.e2e, &slo.ttft].into_iter().flatten().flat_map(Percentiles::bounds).next();
-    bounded?;
-    let Some(latency) = latency else {
+    let broken = |it: &(f64, f64, Time, &str)| it.1 > it.2.value;
+    let (share, took, most, what) = bounds(whole, latency).into_iter().find(broken)?;
+    if took.is_infinite() {
         let why = "some of its calls never came up in the simulation: take more requests";
         return Some(format!("nobody knows whether the whole request keeps its SLO: {why}"));
-    };
-    let bounds = |given: &Option<Percentiles>, of: &Histogram, what: &str| {
-        given.iter().flat_map(Percentiles::bounds).find_map(|(share, bound)| {
-            let (took, most) = (of.quantile(share)?, bound.spread.central());
-            let took = <Time as flopcast_core::quantity::Measure>::from_stored(took);
-            (took > most).then(|| {
-                format!(
-                    "no fleet keeps the SLO of the whole request: P{:.0} of its {what} is {} and may \
-                     be {}; calls that wait for fewer others, shorter answers or faster devices would help",
-                    100.0 * share,
-                    show(took),
-                    show(most)
-                )
-            })
-        })
-    };
-    bounds(&slo.e2e, &latency.e2e, "time")
-        .or_else(|| bounds(&slo.ttft, &latency.ttft, "time to first token"))
+    }
+    Some(format!(
+        "no fleet keeps the SLO of the whole request: P{:.0} of its {what} is {} at best and may be \
+         {}; calls that wait for fewer others, shorter answers or faster devices would help",
+        100.0 * share,
+        show(Time::from_stored(took)),
+        show(most)
+    ))
 }
