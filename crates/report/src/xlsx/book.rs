@@ -112,7 +112,8 @@ fn anew(report: &Report) -> Vec<Anew> {
     let bears = has(&|row| of(row, Resource::Unused));
     let run = has(&|row| of(row, Resource::Hardware) && row.stage == Stage::Training);
     let years = has(&|row| row.stage == Stage::Serving(2));
-    let commits = has(&|row| ["reserved", "savings"].iter().any(|it| row.detail.starts_with(it)));
+    // Terms of a year begin anew with each.
+    let commits = has(&|row| row.detail.ends_with("-3y"));
     let mut anew = Vec::new();
     if run && !bears {
         anew.push(("owned.utilisation", "below 100 % there are rows of unused time as well"));
