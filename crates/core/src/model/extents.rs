@@ -217,6 +217,11 @@ impl Extents {
         self.tokens && plain && extents.iter().all(|extent| *extent > 0)
     }
 
+    /// True if layers mix positions by scans or convolutions, not by attention.
+    pub fn scans(&self) -> bool {
+        self.mixers.iter().any(|mixer| mixer.heads == 0)
+    }
+
     /// Elements kept of a sequence of `length` positions during generation: KV cache and states.
     /// Times the bytes of an element, this is the memory of one sequence.
     pub fn cached_elements(&self, length: u64) -> u64 {

@@ -204,6 +204,7 @@ impl Case {
                 self.batch.length,
                 self.layout.devices(),
             ),
+            scans: self.extents.scans(),
         })
     }
 
