@@ -184,13 +184,8 @@ impl Report {
             }
         }
         let mfu = estimate.training.as_ref().map(|training| training.run.mfu.value().stored());
-        if let Some(mfu) = mfu.filter(|mfu| *mfu > 1.0) {
-            let impossible = format!(
-                "an MFU of {} is impossible: check the pace, model, data and precision",
-                number(mfu)
-            );
-            warnings.insert(0, impossible);
-        }
+        let paced = predicted.is_some_and(|predicted| predicted.run_half_width.is_some());
+        warnings.splice(0..0, mfu.and_then(|mfu| implausible(mfu, paced)));
         carbon::facts(estimate, &mut facts);
         Self {
             name: scenario.name.clone(),
@@ -354,6 +349,24 @@ fn prediction(predicted: &Predicted, facts: &mut Vec<Fact>, warnings: &mut Vec<S
     }
 }
 
+/// The highest MFU that is believed of a prediction: published runs of language models reach 0.7.
+const MOST_PREDICTED: f64 = 0.8;
+
+/// The doubt about an MFU that no run reaches, of a given pace or of a predicted one.
+fn implausible(mfu: f64, predicted: bool) -> Option<String> {
+    let said = number(mfu);
+    match predicted {
+        true if mfu > MOST_PREDICTED => Some(format!(
+            "a predicted MFU of {said} is above what any run has reached: the step-time model misses a \
+             part of this model; give what it reaches: efficiency: {{mfu: 0.35, convention: model}}"
+        )),
+        false if mfu > 1.0 => Some(format!(
+            "an MFU of {said} is impossible: check the pace, model, data and precision"
+        )),
+        _ => None,
+    }
+}
+
 /// The 80 % interval of a half-width of ln(measured / predicted).
 fn interval(half_width: f64) -> String {
     let [low, high] = [-half_width, half_width].map(|end| 100.0 * end.exp_m1());
@@ -380,4 +393,21 @@ fn unknowns(figures: &[Figure]) -> Vec<String> {
         }
     }
     causes.into_iter().map(|(why, paths)| format!("{} unknown: {why}", paths.join(", "))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::implausible;
+
+    #[test]
+    fn an_mfu_that_no_run_reaches_is_doubted() {
+        for (mfu, predicted, said) in [
+            (0.87, true, "the step-time model misses"),
+            (1.47, true, "the step-time model misses"),
+            (1.47, false, "impossible"),
+        ] {
+            assert!(implausible(mfu, predicted).is_some_and(|text| text.contains(said)), "{mfu}");
+        }
+        assert_eq!(implausible(0.87, false).or(implausible(0.6, true)), None);
+    }
 }

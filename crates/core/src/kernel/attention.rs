@@ -3,7 +3,7 @@
 //! ```text
 //! FLOPs     = 2 tokens x length x (key + value) x heads x span
 //! fused     = FLOPs (3.5 + repeated) / rate
-//! unfused   = 2 FLOPs (3 + repeated) / rate + (1 + repeated / 3) 20 B x scores / bandwidth
+//! unfused   = FLOPs / span (3 + repeated) / rate + (1 + repeated / 3) 20 B x scores / bandwidth
 //! ```
 //! The span is the part of the square of scores that the mask leaves. A fused kernel leaves out what
 //! is masked and computes the scores again backward: 2.5 times the forward pass (Dao 2023,
@@ -53,7 +53,8 @@ impl Attention {
     /// a bandwidth in B/s.
     pub(crate) fn unfused(&self, rate: f64, bandwidth: f64) -> f64 {
         let scores = self.tokens * self.length * self.heads;
-        2.0 * self.flops() * (3.0 + self.repeated) / rate
+        let all = Self { span: 1.0, ..*self };
+        all.flops() * (3.0 + self.repeated) / rate
             + (1.0 + self.repeated / 3.0) * SCORE_BYTES * scores / bandwidth
     }
 }

@@ -1,8 +1,11 @@
 //! The extents of a model on which memory, step times, parallelism and serving depend. They are
 //! read once from the operators, by kind and role, whatever names a family gives to its layers.
 
+mod sums;
+
 use std::collections::BTreeMap;
 
+pub use self::sums::{Attending, Sums};
 use super::layer::{Layer, Part, Role, Routing};
 use super::operator::{Attention, Convolution, Dense, Function, Mask, Operator};
 use crate::calibration::Intervals;
@@ -11,7 +14,8 @@ use crate::quantity::Precision;
 /// Extents of a model. An extent that a model does not have is 0 or `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Extents {
-    /// Blocks of attention or of a scan, one after the other.
+    /// Blocks, one after the other: each mixes positions and has an MLP. Mixers that share an MLP
+    /// are in one block; where most have none, each is a block.
     pub layers: u64,
     /// Width of the residual stream.
     pub hidden: u64,
@@ -23,7 +27,8 @@ pub struct Extents {
     pub key_dim: u64,
     /// Features of a value head.
     pub value_dim: u64,
-    /// Inner width of the widest dense MLP, or of an expert if there is no other MLP.
+    /// Inner width of the dense MLPs, the mean where they differ, or of an expert if there is no other
+    /// MLP.
     pub ffn: u64,
     /// True if the MLP has a gate beside its up-projection (`SwiGLU` and kin, Shazeer 2020,
     /// arXiv:2002.05202).
@@ -41,13 +46,15 @@ pub struct Extents {
     pub latent: Option<Latent>,
     /// Routed experts.
     pub experts: Option<Experts>,
-    /// Layers that look back over a window only.
+    /// Layers that look back over a window only, of a model whose operators are not known.
     pub windows: Option<Windows>,
     /// Kinds of layers that mix positions, with the elements that each keeps of a sequence during
     /// generation.
     pub mixers: Vec<Mixer>,
     /// Parameters by their part in the model.
     pub weights: Weights,
+    /// The exact sums of its operators, where they are known.
+    pub sums: Option<Sums>,
     /// Parameters that are in memory without being among `weights`: towers for images and sound,
     /// and what the input does not reach.
     pub beside: u64,
@@ -110,6 +117,8 @@ pub struct Mixer {
     pub kept: u64,
     /// The positions that are attended to.
     pub reach: Reach,
+    /// Pairs of query and key that the mask lets through in one layer, over the model's input.
+    pub pairs: u64,
     /// True if the kept positions are those of another sequence (cross-attention).
     pub cross: bool,
     /// Elements kept whatever the length: the state of a scan, or the last inputs of a causal
@@ -178,7 +187,6 @@ impl Extents {
         let attention = blocks().filter(|block| block.heads > 0).rev();
         let most = attention.max_by_key(|block| block.layers).copied().unwrap_or_default();
         let mut extents = Self {
-            layers: blocks().fold(0, |sum: u64, block| sum.saturating_add(block.layers)),
             hidden: residual(&layers),
             heads: most.heads,
             kv_heads: most.kv_heads,
@@ -188,8 +196,8 @@ impl Extents {
             tokens: layers.iter().all(|layer| !layer.reads_data || looked_up(layer)),
             max_sequence,
             parameters,
-            windows: windows(&mixers),
             weights: weights(&layers),
+            sums: Some(Sums::of(&layers, beside)),
             beside,
             mixers,
             ..Self::default()
@@ -207,6 +215,11 @@ impl Extents {
         let projections = self.layers as f64 * self.attention_weights();
         let plain = projections < 2.0 * self.weights.mixing as f64;
         self.tokens && plain && extents.iter().all(|extent| *extent > 0)
+    }
+
+    /// True if layers mix positions by scans or convolutions, not by attention.
+    pub fn scans(&self) -> bool {
+        self.mixers.iter().any(|mixer| mixer.heads == 0)
     }
 
     /// Elements kept of a sequence of `length` positions during generation: KV cache and states.
@@ -276,18 +289,6 @@ impl Extents {
         self.experts.map_or(0, |experts| experts.layers.min(self.layers))
     }
 
-    /// Keys that a query attends to on average over all layers, relative to the n/2 of a causal
-    /// mask: 1 - share (1 - (w n - w²/2) / (n²/2)) for windows of w positions in a share of the
-    /// layers.
-    pub fn attention_span(&self, sequence: u64) -> f64 {
-        let n = sequence as f64;
-        self.windows.map_or(1.0, |windows| {
-            let w = (windows.positions as f64).min(n);
-            let local = (w * n - w * w / 2.0) / (n * n / 2.0);
-            1.0 - windows.share * (1.0 - local)
-        })
-    }
-
     /// Ranks of latent attention: those of the projections down to the kept elements, and up from
     /// them to keys and values. The kept elements are the latent and the rotary key beside it.
     fn latent_ranks(&self, layers: &[&Layer]) -> Option<Latent> {
@@ -309,8 +310,8 @@ impl Extents {
         })
     }
 
-    /// Widths of the MLPs. The blocks without experts have the widest of the dense MLPs; the other
-    /// dense MLPs stand beside experts and are shared.
+    /// Widths of the MLPs, and the number of blocks. MLPs beside the experts of each
+    /// block are shared; the others are those of blocks without experts.
     fn feed_forward(&mut self, layers: &[&Layer]) {
         let is = |role: Role| move |layer: &&&Layer| layer.role == role;
         let feeds = |layer: &Layer| matches!(layer.role, Role::Mlp | Role::Experts);
@@ -321,21 +322,31 @@ impl Extents {
         });
         let dense = falling(layers.iter().filter(is(Role::Mlp)), self.hidden);
         self.experts = self.routed(layers.iter().filter(is(Role::Experts)));
+        let mixers = |of: &dyn Fn(&&Mixer) -> bool| -> u64 {
+            self.mixers.iter().filter(of).fold(0, |sum, it| sum.saturating_add(it.layers))
+        };
+        let [mixed, mixers] = [mixers(&|it| it.block), mixers(&|_| true)];
         let sparse = self.experts.map_or(0, |experts| experts.layers);
-        let mut shared = 0;
+        let (mut shared, mut blocks, mut widths) = (0, 0_u64, 0.0);
         // The widest come first. If as many blocks have experts as have none, the widest are dense.
         for (width, count) in dense.into_iter().rev() {
-            let taken = self.ffn > 0 || 2 * sparse != self.layers;
+            let taken = blocks > 0 || 2 * sparse != mixed;
             if count == sparse && taken {
                 shared = shared.max(width);
             } else {
-                self.ffn = self.ffn.max(width);
+                blocks = blocks.saturating_add(count);
+                widths += width as f64 * count as f64;
             }
         }
+        self.ffn = if blocks > 0 { (widths / blocks as f64).round() as u64 } else { shared };
         if let Some(experts) = &mut self.experts {
             experts.shared = (shared + experts.ffn / 2) / experts.ffn;
-            self.ffn = self.ffn.max(experts.ffn);
+            self.ffn = self.ffn.max(if blocks > 0 { 0 } else { experts.ffn });
         }
+        // Where each mixer has a dense MLP already, the experts are beside some of these.
+        let both = blocks.saturating_add(sparse);
+        let fed = if both > mixers { blocks.max(sparse) } else { both };
+        self.layers = if mixed > fed.saturating_mul(2) { mixed } else { fed };
     }
 
     /// Routed experts without the shared ones. Their width is that of matrices on the residual
@@ -360,20 +371,22 @@ fn dense(layer: &Layer) -> Option<&Dense> {
     if let Operator::Dense(dense) = &layer.operator { Some(dense) } else { None }
 }
 
-/// The number of MLPs of each inner width, among those whose last product leads back to the
-/// residual stream.
-fn falling<'a>(layers: impl Iterator<Item = &'a &'a Layer>, hidden: u64) -> BTreeMap<u64, u64> {
+/// Inner widths of the MLPs, and how many have it, among those whose last product leads back to the
+/// residual stream; narrow ones first.
+fn falling<'a>(layers: impl Iterator<Item = &'a &'a Layer>, hidden: u64) -> Vec<(u64, u64)> {
     let mut counts: BTreeMap<(u64, &str), u64> = BTreeMap::new();
     for layer in layers {
         if let Some(dense) = dense(layer).filter(|dense| dense.outputs == hidden) {
             *counts.entry((dense.inputs, &layer.name)).or_default() += layer.count;
         }
     }
-    // If the inner width is that of the stream, each product of an MLP looks like its last.
-    let mut widths = BTreeMap::new();
+    let mut widths: Vec<(u64, u64)> = Vec::new();
     for ((width, _), count) in counts {
-        let most = widths.entry(width).or_default();
-        *most = count.max(*most);
+        match widths.last_mut() {
+            // If the inner width is that of the stream, each product of an MLP looks like its last.
+            Some((last, most)) if *last == width && width == hidden => *most = count.max(*most),
+            _ => widths.push((width, count)),
+        }
     }
     widths
 }
@@ -438,6 +451,7 @@ fn attends(it: &Attention) -> Mixer {
         value_dim: it.v_dim,
         kept: it.cached_per_key(),
         cross: it.cross,
+        pairs: it.batch.saturating_mul(it.mask.pairs(it.queries, it.keys) as u64),
         reach: match it.mask {
             Mask::Sliding(window) | Mask::Chunked(window) => Reach::Window(window),
             Mask::Selected(window) => Reach::Selected(window),
@@ -445,19 +459,6 @@ fn attends(it: &Attention) -> Mixer {
         },
         ..Mixer::default()
     }
-}
-
-/// The window of the windowed layers, and the share of layers that have one.
-fn windows(mixers: &[Mixer]) -> Option<Windows> {
-    let (mut all, mut local, mut positions) = (0u64, 0u64, 0);
-    for mixer in mixers.iter().filter(|mixer| mixer.heads > 0) {
-        all = all.saturating_add(mixer.layers);
-        if let Reach::Window(window) = mixer.reach {
-            local = local.saturating_add(mixer.layers);
-            positions = window;
-        }
-    }
-    (local > 0).then(|| Windows { share: local as f64 / all as f64, positions })
 }
 
 /// Entries of the largest embedding table.
@@ -566,14 +567,6 @@ pub(crate) mod tests {
         };
         // arXiv:2412.19437: q 1536 x (7168 + 24576), kv 7168 x 576 + 512 x 32768, o 16384 x 7168
         assert!((model.attention_weights() - 187_105_280.0).abs() < 1.0);
-    }
-
-    #[test]
-    fn windows_shorten_the_span_of_their_layers_only() {
-        let model =
-            Extents { windows: Some(Windows { share: 0.5, positions: 128 }), ..llama3_70b() };
-        assert!((model.attention_span(4096) - (0.5 + 0.5 * 0.061_523_437_5)).abs() < 1e-9);
-        assert!((model.attention_span(64) - 1.0).abs() < 1e-12);
     }
 
     #[test]

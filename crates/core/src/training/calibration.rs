@@ -183,6 +183,8 @@ pub struct Familiarity {
     pub kind: RunKind,
     /// True if model, sequence or cluster are larger or smaller than any of the fit.
     pub beyond: bool,
+    /// True if layers mix positions by scans or convolutions, as no run of the fit did.
+    pub scans: bool,
 }
 
 impl Familiarity {
@@ -205,14 +207,18 @@ impl Familiarity {
         let width = |name| intervals.half_width(name);
         let device = self.device.reason().map_or(0.0, |(_, name)| width(name));
         let size = if self.beyond { width("size_new") } else { 0.0 };
-        width(self.interval()).hypot(device).hypot(size)
+        let scans = if self.scans { width("scans_new") } else { 0.0 };
+        width(self.interval()).hypot(device).hypot(size).hypot(scans)
     }
 
     /// The reasons for an interval that is wider than that of a known framework on a tested device.
     pub fn reasons(self) -> Vec<&'static str> {
         let device = self.device.reason().map(|(why, _)| why);
         let size = "model, sequence or cluster are outside of what was ever tested";
-        self.framework.into_iter().chain(device).chain(self.beyond.then_some(size)).collect()
+        let scans = "layers that scan or convolve were never tested";
+        let size = self.beyond.then_some(size);
+        let framework = self.framework.into_iter();
+        framework.chain(device).chain(size).chain(self.scans.then_some(scans)).collect()
     }
 }
 
@@ -492,6 +498,7 @@ mod tests {
             device: Known::Tested,
             kind: RunKind::Dense,
             beyond: false,
+            scans: false,
         };
         assert!(usual.reasons().is_empty());
         for (stranger, why) in [
@@ -500,6 +507,7 @@ mod tests {
             (Familiarity { device: Known::Precision, ..usual }, "precision"),
             (Familiarity { device: Known::Relative, ..usual }, "neither"),
             (Familiarity { beyond: true, ..usual }, "outside"),
+            (Familiarity { scans: true, ..usual }, "scan"),
         ] {
             assert!(stranger.half_width(intervals) > 1.05 * usual.half_width(intervals), "{why}");
             assert!(stranger.reasons()[0].contains(why), "{why}");

@@ -173,18 +173,19 @@ fn stage(
         if first { most } else { (model.layers as f64 - most * (pipeline - 1.0)).max(0.0) };
     let only = layout.pipeline == 1;
     let (embedded, headed) = (first, only || !first);
-    let tables = f64::from(u8::from(embedded || only)) + f64::from(u8::from(headed));
+    let sums = model.sums();
+    // A head that has the weights of the table is a copy of them on a stage of its own.
+    let copied = if only { sums.headed } else { sums.headed.max(sums.head) };
+    let tables = if embedded { sums.tables } else { 0.0 } + if headed { copied } else { 0.0 };
     let [routed_layers, all_layers] = [model.expert_layers(), model.layers].map(|n| n as f64);
     let dense_share = 1.0 - routed_layers / all_layers;
 
-    // Parameters of this device: those that all copies hold alike, and the experts.
-    let shared_experts =
-        model.experts.map_or(0.0, |e| e.shared as f64 * model.expert_weights() / e.count as f64);
-    let block = model.attention_weights()
-        + dense_share * model.mlp_weights()
-        + (1.0 - dense_share) * shared_experts;
-    let common = (layers * block + tables * model.embedding_weights()) / tensor;
-    let experts = layers * (1.0 - dense_share) * model.expert_weights() / expert;
+    // Parameters of this device: those that all copies hold alike, and the experts. Towers are before
+    // the first block.
+    let beside = if embedded { sums.beside } else { 0.0 };
+    let part = layers / all_layers;
+    let common = (part * sums.blocks + tables + beside) / tensor;
+    let experts = part * sums.experts / expert;
     let copies = data * context;
     // Copies of an expert: the devices of a stage that do not share them.
     let expert_copies = (tensor * copies / expert).max(1.0);
@@ -193,7 +194,7 @@ fn stage(
     let narrow = if platform.format == super::format::Format::Half { 0.0 } else { 1.0 };
     let held = common + experts;
     let spread = common / copies + experts / expert_copies;
-    let gathered = block / tensor + (1.0 - dense_share) * model.expert_weights() / expert;
+    let gathered = sums.passed / all_layers / tensor + sums.experts / all_layers / expert;
     let (trained, frozen) = (state.trained, state.frozen);
     let copy = (state.weights + narrow) * trained + frozen;
     let [collected, kept] = [state.gradients, state.optimizer()].map(|bytes| bytes * trained);
@@ -213,7 +214,7 @@ fn stage(
     };
     // Tables and head of a quantized base keep 16 bits, as bitsandbytes leaves them.
     let wider = if frozen > 0.0 { (2.0 - frozen).max(0.0) } else { 0.0 };
-    let wider = wider * tables * model.embedding_weights() / tensor;
+    let wider = wider * tables / tensor;
     weights += match layout.zero {
         Zero::Weights => state.beside * spread + wider / copies,
         _ => state.beside * held + wider,
@@ -229,7 +230,7 @@ fn stage(
     if state.in_backward {
         gradients = 0.0;
     }
-    let largest = if headed { model.embedding_weights() } else { 0.0 }
+    let largest = if headed { sums.head } else { 0.0 }
         .max((model.mlp_matrices() - 1.0) * (model.hidden * model.ffn) as f64);
     let transient = if layout.zero == Zero::Weights { 2.0_f64 } else { 4.0 }
         .min(state.gradients * trained)
@@ -258,7 +259,8 @@ fn stage(
         };
     let plain = layout.zero == Zero::Weights && platform.software.year < COMPILED_LOSS;
     let loss = if plain { PLAIN_LOSS } else { FUSED_LOSS };
-    let logits = if headed { loss * tokens * model.vocabulary as f64 / tensor } else { 0.0 };
+    let outputs = sums.head / model.hidden as f64;
+    let logits = if headed { loss * tokens * outputs / tensor } else { 0.0 };
     let activations = activations + logits;
     // Gradients that have no buffer come as activations go, unless they outlive a micro-batch.
     let accumulated = state.buffered || micro_batches > 1.5 || !only;
@@ -291,7 +293,7 @@ fn products_per_token(model: &Extents, layout: &Parallelism, dense_share: f64) -
     let [key, value] = [model.key_dim, model.value_dim].map(|n| n as f64);
     let routed = model.experts.map_or(0.0, |e| ((e.top_k + e.shared) * e.ffn) as f64);
     let inner = dense_share * model.ffn as f64 + (1.0 - dense_share) * routed;
-    let attention = heads * key + kv * value + heads * value;
+    let attention = model.mixing() * (heads * key + kv * value + heads * value);
     2.0 * ((attention + inner) / tensor + d / residual)
 }
 
@@ -313,7 +315,7 @@ fn kept_per_token(
     let gathered = if layout.zero == Zero::Weights { 1.0 } else { residual };
     let [d, heads, kv] = [model.hidden, model.heads, model.kv_heads].map(|n| n as f64);
     let [key, value] = [model.key_dim, model.value_dim].map(|n| n as f64);
-    let attention = heads * key + kv * (key + value) + heads * value;
+    let attention = model.mixing() * (heads * key + kv * (key + value) + heads * value);
     let matrices = model.mlp_matrices() - 1.0;
     let inner = |width: f64| (2.0 * matrices + operand) * width;
     let mlp = dense_share * inner(model.ffn as f64) / tensor;

@@ -16,4 +16,6 @@ pub mod predict;
 pub mod run;
 pub mod state;
 pub mod step_time;
+#[cfg(test)]
+mod tests;
 pub mod whole_run;

@@ -134,6 +134,7 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
         device: calibration.known(&wanted.accelerator, precision, platform.calibrated()),
         kind: RunKind::of(model, wanted.trained),
         beyond: calibration.beyond(model.parameters, wanted.sequence, wanted.devices),
+        scans: model.scans(),
     };
     let general = calibration.general()?;
     Ok(Predicted {

@@ -16,6 +16,7 @@ use crate::kernel::attention::Attention;
 use crate::kernel::corner::norm4;
 use crate::kernel::product::Limits;
 use crate::model::Extents;
+use crate::model::extents::Attending;
 use crate::quantity::{DeviceTokenRate, Measure, Time};
 
 /// One optimizer step and where its time goes, on the slowest stage.
@@ -226,16 +227,22 @@ impl<'a> Job<'a> {
         (2.0 + self.trained + self.repeated) * count * once
     }
 
-    /// The attention kernel: QK', softmax, PV; forward + backward.
+    /// The attention kernels of the mean layer, QK', softmax, PV, and its scans; forward + backward.
     fn attention(&self) -> f64 {
-        let (model, platform) = (self.model, self.platform);
+        let attending = self.model.attending(self.length);
+        attending.map(|it| it.share * self.attends(&it)).sum::<f64>() + self.scans()
+    }
+
+    /// The kernel of one layer that attends.
+    fn attends(&self, it: &Attending) -> f64 {
+        let platform = self.platform;
         let work = Attention {
             tokens: self.tokens,
             length: self.length,
-            span: model.attention_span(self.length as u64) / 2.0,
-            heads: model.heads as f64 / self.layout.tensor as f64,
-            key: model.key_dim,
-            value: model.value_dim,
+            span: it.keys / self.length,
+            heads: it.heads as f64 / self.layout.tensor as f64,
+            key: it.key,
+            value: it.value,
             repeated: self.attention_repeated,
         };
         if self.flash {
@@ -249,6 +256,17 @@ impl<'a> Job<'a> {
             let rate = platform.peak16 * platform.rates.gemm16 * UNFUSED_PRODUCTS;
             work.unfused(rate, platform.bandwidth)
         }
+    }
+
+    /// The scans of the mean layer: their products at the rate of attention kernels, which they have
+    /// in common with chunked scans (arXiv:2405.21060, sec. 6), and what they read and write in bf16.
+    fn scans(&self) -> f64 {
+        let (sums, platform) = (self.model.sums(), self.platform);
+        let passes = 3.0 + self.attention_repeated;
+        let rate = platform.peak16 * platform.rates.attention * self.clock;
+        let traffic = 2.0 * platform.general.elementwise_traffic / platform.bandwidth;
+        let once = sums.scanned / rate + sums.moved * traffic;
+        passes * once * self.tokens / (self.layout.tensor as f64 * self.model.layers as f64)
     }
 
     /// Parts that every layer has: projections, attention, memory-bound operators. `ffn` is the
@@ -274,12 +292,13 @@ impl<'a> Job<'a> {
             }
         };
         let matrices = model.mlp_matrices() - 1.0;
+        let mixed = model.mixing() * heads * key;
         let residual = if self.layout.sequence { tensor } else { 1.0 };
         // Norms and residuals, rotary embedding, activation; read and written once per fused
         // kernel, forward + backward, in bf16.
         let bytes = t
             * (28.0 * d / residual
-                + 8.0 * heads * key / tensor
+                + 8.0 * mixed / tensor
                 + 10.0 * ffn * (matrices / 2.0 + 0.3) / tensor);
         // An adapter reads what its product reads, and adds to what that has written: forward once,
         // backward twice, on the projections of attention.
@@ -293,7 +312,7 @@ impl<'a> Job<'a> {
         let converted = platform.format.conversion_bytes()
             * narrow
             * t
-            * (3.0 * d + heads * key + (1.0 + matrices) * ffn)
+            * (3.0 * d + mixed + (1.0 + matrices) * ffn)
             / tensor;
         Layer {
             products: projections,
@@ -363,8 +382,12 @@ impl<'a> Job<'a> {
                 if dense > 0.0 { mix(&self.dense_layer(), &routed, dense) } else { routed }
             }
         };
+        // What is uneven in blocks, or no part of the usual one, takes the time of as many of its weights.
+        mean.products *= model.sums().passed / model.usual_weights();
         if self.layout.context > 1 {
-            let kv = (model.kv_heads * model.key_dim) as f64 / self.layout.tensor as f64;
+            let attending: f64 = model.attending(self.length).map(|it| it.share).sum();
+            let kv = attending.min(1.0) * (model.kv_heads * model.key_dim) as f64
+                / self.layout.tensor as f64;
             let ring = comm::context(self.layout, &self.links, self.tokens * kv);
             mean.context = (ring - mean.attention).max(0.0);
         }
@@ -382,15 +405,18 @@ impl<'a> Job<'a> {
     /// The head's products and loss of one micro-batch, always in bf16.
     fn head(&self) -> f64 {
         let platform = self.platform;
-        let vocabulary = self.model.vocabulary as f64 / self.layout.tensor as f64;
+        let hidden = self.model.hidden as f64;
+        let vocabulary = self.model.sums().head / (hidden * self.layout.tensor as f64);
+        if vocabulary <= 0.0 {
+            return 0.0;
+        }
         let limits = Limits {
             rate: platform.peak16 * platform.rates.gemm16 * self.clock,
             bandwidth: platform.bandwidth,
             passes: self.operand_traffic,
             timed: platform.products[1],
         };
-        let products = (2.0 + self.trained)
-            * limits.time([self.tokens, vocabulary, self.model.hidden as f64], 2.0);
+        let products = (2.0 + self.trained) * limits.time([self.tokens, vocabulary, hidden], 2.0);
         let loss = LOSS_BYTES * platform.general.elementwise_traffic * self.tokens * vocabulary;
         products + loss / platform.bandwidth
     }

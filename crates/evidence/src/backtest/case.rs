@@ -204,6 +204,7 @@ impl Case {
                 self.batch.length,
                 self.layout.devices(),
             ),
+            scans: self.extents.scans(),
         })
     }
 
@@ -319,13 +320,8 @@ fn plain_name(name: &str) -> String {
 
 /// Parameters from the extents alone, without norms and biases.
 fn counted(model: &Extents, tied: bool) -> u64 {
-    let routed = model.expert_layers() as f64;
-    let dense = model.layers as f64 - routed;
-    let shared =
-        model.experts.map_or(0.0, |e| e.shared as f64 * model.expert_weights() / e.count as f64);
-    let blocks = model.layers as f64 * model.attention_weights()
-        + dense * model.mlp_weights()
-        + routed * (model.expert_weights() + shared);
+    let experts = model.expert_layers() as f64 * model.expert_weights();
+    let blocks = model.usual_weights() + experts;
     (blocks + if tied { 1.0 } else { 2.0 } * model.embedding_weights()) as u64
 }
 

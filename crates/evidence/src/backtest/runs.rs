@@ -389,6 +389,7 @@ fn steps(row: Row<'_>, catalog: &Catalog, calibration: &Calibration) -> Result<(
         device: calibration.known(name, format.precision().name(), platform.calibrated()),
         kind: RunKind::of(&model, 1.0),
         beyond: calibration.beyond(model.parameters, length, devices),
+        scans: model.scans(),
     };
     Ok((tokens / rate / 3600.0, known.half_width(&calibration.intervals)))
 }

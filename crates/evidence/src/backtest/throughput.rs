@@ -201,6 +201,7 @@ fn familiarity(row: &Scored, seen: bool) -> Familiarity {
             _ => RunKind::Dense,
         },
         beyond: false,
+        scans: false,
     }
 }
 

@@ -119,7 +119,7 @@ impl Scan {
     }
 
     /// Reads keys, queries and values and writes the values; the state stays on the chip.
-    pub(super) fn moved(&self) -> Moved {
+    pub(in crate::model) fn moved(&self) -> Moved {
         let positions = product(&[self.batch, self.length, self.heads]);
         Moved {
             read: positions * (2.0 * self.key_dim as f64 + self.value_dim as f64),
