@@ -110,6 +110,7 @@ impl Decode {
             let seen = match mixer.reach {
                 Reach::All => context,
                 Reach::Window(most) | Reach::Selected(most) => context.min(most),
+                Reach::Chunk(length) => context % length.max(1),
             };
             let state = mixer.stored.map_or(Data::default(), Precision::size);
             cached * (mixer.kept * mixer.layers) as f64 * seen as f64
@@ -240,6 +241,15 @@ mod tests {
         let across = 12.0 * 4.0 * 768.0 * 502.0;
         let flops = token.flops.matmul.value;
         assert!((flops / (products + across) - 1.0).abs() < 1e-3, "{flops} {products}");
+    }
+
+    #[test]
+    fn a_chunk_begins_anew() {
+        // Llama 4 Scout: 12 of 48 layers see all, the others their chunk of 8,192, with keys and
+        // values of 8 heads of 128.
+        let token = decode("llama-4-scout", 10_000);
+        let seen = 12.0 * 10_000.0 + 36.0 * 1_808.0;
+        assert!((token.cache.value / (seen * 2.0 * 8.0 * 128.0 * 2.0) - 1.0).abs() < 1e-9);
     }
 
     #[test]

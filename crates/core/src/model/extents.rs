@@ -134,8 +134,10 @@ pub enum Reach {
     /// All positions before it, or all.
     #[default]
     All,
-    /// The positions of a window or chunk; no others are kept.
+    /// The positions of a window; no others are kept.
     Window(u64),
+    /// The positions of its chunk of this length, from the first on.
+    Chunk(u64),
     /// A number of positions that an indexer picks among all that are kept.
     Selected(u64),
 }
@@ -165,8 +167,11 @@ impl Mixer {
     /// Elements kept of a sequence: layers x (kept x positions + state), where a window limits the
     /// positions.
     fn elements(&self, length: u64) -> u64 {
-        let positions =
-            if let Reach::Window(most) = self.reach { most.min(length) } else { length };
+        let positions = if let Reach::Window(most) | Reach::Chunk(most) = self.reach {
+            most.min(length)
+        } else {
+            length
+        };
         let sequence = self.kept.saturating_mul(positions).saturating_add(self.state);
         self.layers.saturating_mul(sequence)
     }
@@ -453,7 +458,8 @@ fn attends(it: &Attention) -> Mixer {
         cross: it.cross,
         pairs: it.batch.saturating_mul(it.mask.pairs(it.queries, it.keys) as u64),
         reach: match it.mask {
-            Mask::Sliding(window) | Mask::Chunked(window) => Reach::Window(window),
+            Mask::Sliding(window) => Reach::Window(window),
+            Mask::Chunked(length) => Reach::Chunk(length),
             Mask::Selected(window) => Reach::Selected(window),
             Mask::Full | Mask::Causal | Mask::Band(_) => Reach::All,
         },

@@ -110,11 +110,13 @@ impl ServedModel {
         }
         let kept = mixer.kept * mixer.layers;
         let pair = 2.0 * (mixer.heads * (mixer.key_dim + mixer.value_dim) * mixer.layers) as f64;
-        // Scores and values both run over the latent.
-        let context = if mixer.latent() { 4.0 * (mixer.heads * kept) as f64 } else { pair };
+        // Scores and values both run over what is kept for them; an indexer keeps its keys whole.
+        let both = mixer.latent() && mixer.kept < mixer.kv_heads * mixer.key_dim;
+        let context = if both { 4.0 * (mixer.heads * kept) as f64 } else { pair };
         self.latent |= mixer.latent();
         self.sparse |= matches!(mixer.reach, Reach::Selected(_));
-        if let Reach::Window(window) | Reach::Selected(window) = mixer.reach {
+        if let Reach::Window(window) | Reach::Chunk(window) | Reach::Selected(window) = mixer.reach
+        {
             let window = u32::try_from(window).unwrap_or(u32::MAX);
             self.window = self.window.max(Some(window));
             self.kv_windowed += kept;
