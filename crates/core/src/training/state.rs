@@ -208,7 +208,11 @@ pub const FRAMEWORKS: &[Formats] = &[
 /// The formats of a framework.
 pub fn formats(framework: &str) -> Option<&'static Formats> {
     let name = framework.to_lowercase().replace([' ', '_'], "-");
-    let begins = |formats: &&Formats| formats.names.iter().any(|known| name.starts_with(known));
+    // A version may follow: `fsdp2`, `nemo-2.0`.
+    let ends = |rest: &str| !rest.starts_with(|it: char| it.is_ascii_alphabetic());
+    let begins = |formats: &&Formats| {
+        formats.names.iter().any(|known| name.strip_prefix(known).is_some_and(ends))
+    };
     FRAMEWORKS.iter().find(begins)
 }
 
