@@ -1,6 +1,7 @@
 //! Spellings that people type where a scenario has another word: keys by their usual names
 //! elsewhere, words in capitals, a device with its count in one text. Each is read, and said.
 
+mod formats;
 mod hardware;
 mod steps;
 mod table;
@@ -567,11 +568,17 @@ fn lower(document: &mut Node, path: &str, notes: &mut Vec<String>) {
     // `full` is a recomputation too.
     let own = path.ends_with("recompute") && plain == "full";
     let named = otherwise(table, &plain).filter(|_| !own).or_else(|| format().map(Precision::name));
+    let model = match document.at("model").map(|it| &it.value) {
+        Some(Value::Text(name)) => Some(name.as_str()),
+        _ => None,
+    };
+    let near = formats::nearest(&plain, model).filter(|_| path.ends_with("precision"));
     // An engine may have its version behind it.
     let engine = plain.split_whitespace().next().filter(|_| path.ends_with("engine"));
-    let word = named.or(engine).unwrap_or(&plain).to_owned();
+    let word = named.or(near).or(engine).unwrap_or(&plain).to_owned();
     if word != typed {
-        notes.push(format!("`{path}: {typed}` as `{word}`"));
+        let so = if near == Some(word.as_str()) { ", the nearest number format" } else { "" };
+        notes.push(format!("`{path}: {typed}` as `{word}`{so}"));
         let value = match word.parse::<f64>() {
             Ok(stage) if path.ends_with("zero") => Value::Number(stage),
             _ => Value::Text(word),
