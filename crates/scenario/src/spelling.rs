@@ -1,7 +1,9 @@
 //! Spellings that people type where a scenario has another word: keys by their usual names
 //! elsewhere, words in capitals, a device with its count in one text. Each is read, and said.
 
+mod amounts;
 mod hardware;
+mod places;
 mod steps;
 mod table;
 mod users;
@@ -11,7 +13,8 @@ use flopcast_core::quantity::Precision;
 use flopcast_import::document::{Key, Node, Value};
 use flopcast_import::job::Told;
 
-use self::hardware::{count_and_device, hardware, nodes};
+use self::hardware::{count_and_device, hardware, machines, nodes};
+use self::places::{located, place};
 use self::table::{KEYS, OTHERWISE, RUN, Row, SECTIONS, SERVED, SHARDING, UNREAD, WORDS};
 
 /// Puts what people type into the scenario's own words; says each that it read so.
@@ -35,6 +38,7 @@ pub fn respell(document: &mut Node) -> Vec<String> {
             rename(document, row.typed, row, section, &mut notes);
         }
     }
+    amounts::respell(document, &mut notes);
     steps::respell(document, &mut notes);
     users::respell(document, &mut notes);
     for (section, names) in UNREAD {
@@ -49,6 +53,10 @@ pub fn respell(document: &mut Node) -> Vec<String> {
     }
     for path in WORDS {
         lower(document, path, &mut notes);
+    }
+    machines(document, &mut notes);
+    for section in ["placement", "inference.placement"] {
+        located(document, section, &mut notes);
     }
     notes
 }
@@ -110,6 +118,23 @@ pub fn meaning(path: &str, document: &Node) -> Option<&'static str> {
             key(&join("inference", path)).or(Some(run))
         }
         meant => meant,
+    }
+}
+
+/// A device and how many of it, as a scenario reads them: `8 H100s`, `H100:8`, `a100x8`.
+pub fn devices(text: &str) -> Option<(f64, String)> {
+    count_and_device(text)
+}
+
+/// The word that a scenario has at a key for one that is typed there: `aws` for `Amazon`.
+pub fn word(key: &str, typed: &str) -> String {
+    let place = Place::default();
+    let mut node = Node { value: Value::Map(Vec::new()), place: place.clone() };
+    let _ = node.put(key, Node { value: Value::Text(typed.to_owned()), place });
+    respell(&mut node);
+    match node.at(key).map(|node| &node.value) {
+        Some(Value::Text(word)) => word.clone(),
+        _ => typed.to_owned(),
     }
 }
 
@@ -503,17 +528,6 @@ fn widen(document: &mut Node, section: &str, key: &str, notes: &mut Vec<String>)
     };
     if document.put(section, Node { value: Value::Map(entries), place }).is_ok() {
         notes.push(said);
-    }
-}
-
-/// A provider, and its region behind a `/`: `aws/us-east-1`.
-fn place(document: &mut Node, text: &str, value: &Node, notes: &mut Vec<String>) {
-    let (provider, region) = text.split_once('/').unwrap_or((text, ""));
-    for (key, word) in [("provider", provider), ("region", region)] {
-        let key = format!("placement.{key}");
-        if !word.is_empty() && document.put(&key, text_like(value, word.trim())).is_ok() {
-            notes.push(format!("`placement: {text}` as `{key}: {word}`"));
-        }
     }
 }
 
