@@ -7,6 +7,7 @@ use clap::Args;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::model::Input;
 use flopcast_core::quantity::Precision;
+use flopcast_scenario::spelling;
 
 use super::{Global, architecture, load, output};
 
@@ -102,11 +103,22 @@ impl Asked {
                 .hint("add --on 8xH100; `flopcast catalog list accelerators` names them")
         })?;
         let (count, device) = counted(on)?;
+        let catalog = load::catalog(global)?;
+        // A machine or a slice is so many devices.
+        let (count, device) = match catalog.machine(&device) {
+            Some((found, each)) if catalog.accelerator(&device).is_err() => {
+                (Some(count.unwrap_or(1).saturating_mul(each)), found.id.clone())
+            }
+            _ => (count, device),
+        };
+        let known = catalog.accelerator(&device)?;
+        if count.is_none() && self.tokens.is_some() {
+            return Err(Error::input(format!("nothing says on how many {device} it trains"))
+                .hint(format!("--on {}x{device}", known.devices_per_node)));
+        }
         let precision = match &self.precision {
             Some(given) => given.as_str(),
-            None if load::catalog(global)?.accelerator(device)?.peak(Precision::Bf16).is_ok() => {
-                "bf16"
-            }
+            None if known.peak(Precision::Bf16).is_ok() => "bf16",
             None => "fp16",
         };
         let tokens = self.tokens.as_ref().map(|tokens| format!("{tokens} tokens"));
@@ -133,7 +145,7 @@ impl Asked {
             let space = if value.is_empty() { "" } else { " " };
             let _ = writeln!(text, "{pad}{key}:{space}{value}");
         };
-        let device = scalar(device);
+        let device = scalar(&device);
         if let Some(tokens) = &self.tokens {
             line(0, "data", &format!("{{tokens: {}}}", scalar(tokens)));
             line(0, "training", "");
@@ -181,21 +193,24 @@ const WHY: &str = "not said: mean of the Azure conversation trace of 2023 (arXiv
 /// The reason for the length of what an encoder reads.
 const OWN: &str = "not said: what is usual for the model";
 
-/// `8xH100`, `8 x H100`: a number of devices and their name; a name alone has none.
+/// `8xH100`, `8 x H100`, `H100:8`: a number of devices and their name; a name alone has none.
 ///
 /// # Errors
 /// The number is zero or none, the name is missing.
-fn counted(on: &str) -> Result<(Option<u64>, &str)> {
+fn counted(on: &str) -> Result<(Option<u64>, String)> {
     let digits =
         on.len() - on.trim_start_matches(|c: char| c.is_ascii_digit() || ",_".contains(c)).len();
     let (number, rest) = on.split_at(digits);
     let device = rest.trim_start().strip_prefix(['x', 'X', '*', '\u{d7}']);
     let Some(device) = device.filter(|_| !number.is_empty()).map(str::trim) else {
-        return Ok((None, on.trim()));
+        return Ok(match spelling::devices(on) {
+            Some((count, device)) => (Some(count as u64), device),
+            None => (None, on.trim().to_owned()),
+        });
     };
     let count = number.replace([',', '_'], "").parse().ok().filter(|count| *count > 0);
     match count {
-        Some(count) if !device.is_empty() => Ok((Some(count), device)),
+        Some(count) if !device.is_empty() => Ok((Some(count), device.to_owned())),
         _ => Err(Error::input(format!("`--on {on}` says no number of accelerators"))
             .hint("e.g. --on 2048xA100, --on H100")),
     }
@@ -240,10 +255,14 @@ mod tests {
             ("16,384 x h100", Some((Some(16384), "h100"))),
             ("H100", Some((None, "H100"))),
             ("RTX 4090", Some((None, "RTX 4090"))),
+            ("8 H100s", Some((Some(8), "H100"))),
+            ("H100:8", Some((Some(8), "H100"))),
+            ("a100x8", Some((Some(8), "a100"))),
             ("0xH100", None),
             ("8x", None),
         ];
         for (on, expected) in cases {
+            let expected = expected.map(|(count, device): (_, &str)| (count, device.to_owned()));
             assert_eq!(counted(on).ok(), expected, "{on}");
         }
     }

@@ -10,7 +10,7 @@ use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::serving::capacity::Search;
 use flopcast_report::doc::Subject;
 use flopcast_report::subject::{requests, timeline};
-use flopcast_study::fleets::Limits;
+use flopcast_study::fleets::{Limits, Objective};
 
 use super::ask::Asked;
 use super::input::document;
@@ -120,7 +120,8 @@ impl Options {
                 let axes = capacity::axes(&self.vary, &document, session)?;
                 let of = (&*file_name(file), document, axes);
                 let show = &mut |subject: &dyn Subject| global.show(subject);
-                capacity::fleets(session, of, &search, &Limits::default(), show).map(exit)
+                capacity::fleets(session, of, &search, (&Limits::default(), Objective::Cost), show)
+                    .map(exit)
             });
         }
         let asked = load::asked(file, global)?;

@@ -266,7 +266,7 @@ A first answer:
   flopcast estimate --model 7B --tokens 2T --on 64xH100
   flopcast estimate train.sbatch        a job file of your own, as it is
   flopcast capacity --model llama-3.3-70b --requests 40/s --on H100
-  flopcast init -o scenario.yaml        a scenario to change
+  flopcast init scenario.yaml           a scenario to change
 
 With a scenario or a job:
   estimate   time, cost, energy and CO2e    explain    where a figure is from

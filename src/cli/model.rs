@@ -14,7 +14,8 @@ use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::model::{Input, Model, spec};
 use flopcast_core::quantity::text::count;
 use flopcast_core::quantity::{Flop, Measure, Time, show};
-use flopcast_report::doc::Subject;
+use flopcast_report::doc::{Block, Cell, Column, Doc, Grid, Subject};
+use flopcast_report::render::Format;
 use flopcast_report::subject::model::{ModelReport, Models, Standing, show_flops};
 use flopcast_report::subject::scatter::{self, Plot, Point};
 use flopcast_study::advice;
@@ -137,6 +138,21 @@ enum Attention {
     Full,
 }
 
+/// The presets: a name a line, or in the format that is asked for.
+fn presets(global: &Global) -> Result<ExitCode> {
+    let names = spec::preset_names();
+    match global.format {
+        Format::Table => print(&names.collect::<Vec<_>>().join("\n")),
+        _ => {
+            let mut grid = Grid::new([Column::words("model")]);
+            names.for_each(|name| grid.push([Cell::from(name)]));
+            let mut doc = Doc::default();
+            doc.push(Block::Grid(grid));
+            global.print(&doc)
+        }
+    }
+}
+
 impl Options {
     /// Counts the models and prints them, or lists the presets.
     ///
@@ -144,7 +160,7 @@ impl Options {
     /// If a model cannot be read or built, or a combination of options makes no sense.
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode> {
         if self.list {
-            return print(&spec::preset_names().collect::<Vec<_>>().join("\n"));
+            return presets(global);
         }
         let catalog = load::catalog(global)?;
         let request = self.request();

@@ -95,12 +95,52 @@ fn the_flags_make_a_scenario() {
     close("set", number(&set, path), 2.0 * number(&one, path), 1e-9);
 }
 
+/// Devices, machines and places by the names that people have for them.
+#[test]
+fn devices_and_places_as_people_write_them() {
+    let ask = |on: &str, place: &[&str]| {
+        let asked = ["estimate", "--model", "7B", "--tokens", "2T", "--format", "json", "--on", on];
+        let mut answer = json(&[&asked[..], place].concat());
+        answer.as_object_mut().expect("an object").remove("name");
+        let figures = ["training", "tco"].map(|key| answer[key].to_string());
+        figures.concat()
+    };
+    let aws = |region| ["--provider", "aws", "--region", region];
+    for on in ["8 H100s", "H100:8", "p5.48xlarge", "1 x p5.48xlarge"] {
+        assert_eq!(ask(on, &aws("Frankfurt")), ask("8xH100", &aws("eu-central-1")), "{on}");
+    }
+    assert_eq!(ask("TPU v5e-256", &[]), ask("256xTPU v5e", &[]));
+    assert_eq!(ask("v6e-8", &["--region", "UK"]), ask("8xTrillium", &["--region", "GBR"]));
+    let refuse = |on: &str, place: &[&str]| {
+        let asked = ["estimate", "--model", "7B", "--tokens", "2T", "--on", on];
+        refused(&[&asked[..], place].concat(), 2)
+    };
+    let said = refuse("8xH200 SXM9", &[]);
+    assert!(said.contains("h200") && !said.contains("`h20`"), "{said}");
+    holds("a region", &refuse("8xH100", &aws("Atlantis")), &["aws has", "eu-central-1"]);
+    holds("two regions", &refuse("8xH100", &aws("US East")), &["may be", "us-east-1", "us-east-2"]);
+    holds("a province", &refuse("8xH100", &["--region", "Quebec"]), &["`CAN`"]);
+    let said = refuse("8xH100", &["--region", "Togoo"]);
+    assert!(said.contains("`Togo`"), "{said}");
+}
+
+/// The list of presets is in the format that is asked for.
+#[test]
+fn presets_in_any_format() {
+    let names = stdout(&["model", "--list"]);
+    let rows = json(&["model", "--list", "--format", "json"]);
+    assert_eq!(rows.as_array().expect("rows").len(), names.lines().count());
+    assert!(stdout(&["model", "--list", "--format", "csv"]).starts_with("model\n"));
+    assert!(stdout(&["model", "--list", "--format", "markdown"]).contains("| "));
+}
+
 #[test]
 fn what_is_missing_is_said() {
-    let cases: [(&[&str], &str); 7] = [
+    let cases: [(&[&str], &str); 8] = [
         (&["estimate", "--model", "7B"], "--tokens 2T"),
         (&["estimate", "--model", "7B", "--tokens", "1T"], "add --on"),
         (&["estimate", "--model", "7B", "--tokens", "1T", "--on", "8xH101"], "H101"),
+        (&["estimate", "--model", "7B", "--tokens", "1T", "--on", "MI300X"], "--on 8xMI300X"),
         (&["estimate", "--model", "lama-3-8b", "--tokens", "1T", "--on", "8xH100"], "llama-3-8b"),
         (&["estimate", "--requests", "4/s", "scenarios/gpt3-175b.yaml"], "needs --model"),
         (&["capacity", "--model", "7B", "--tokens", "1T", "--on", "8xH100"], "no `inference`"),

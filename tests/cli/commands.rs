@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -19,6 +20,40 @@ fn init_writes_what_estimate_reads_and_overwrites_nothing() {
     holds("again", &refused(&["init", file], 2), &["exists already"]);
     stdout(&["init", "--full", "--force", file]);
     assert!(stdout(&["validate", file]).contains("right"));
+}
+
+/// Every line of the first screen runs as it stands beside a job file of its name.
+#[test]
+fn the_first_screen_is_of_commands_that_run() {
+    let screen = String::from_utf8(flopcast(&[]).stderr).expect("UTF-8");
+    let folder = scratch("first");
+    fs::copy(root().join("tests/data/jobs/slurm-short.sbatch"), folder.join("train.sbatch"))
+        .expect("a job");
+    let (mut ran, mut named) = (0, 0);
+    for line in screen.lines().filter_map(|line| line.strip_prefix("  ")) {
+        if let Some(command) = line.strip_prefix("flopcast ") {
+            let words = command.split("  ").next().unwrap_or_default().split(' ');
+            let output = Command::new(env!("CARGO_BIN_EXE_flopcast"))
+                .args(words)
+                .current_dir(&folder)
+                .output()
+                .expect("the binary runs");
+            let errors = String::from_utf8_lossy(&output.stderr);
+            assert!(
+                !output.stdout.is_empty() && output.status.code() != Some(2),
+                "{line}: {errors}"
+            );
+            ran += 1;
+        } else {
+            // Two commands with what they do stand on a line.
+            let words = [0, 42].map(|at| line.get(at..).and_then(|it| it.split(' ').next()));
+            for word in words.into_iter().flatten().filter(|word| !word.is_empty()) {
+                assert!(flopcast(&[word, "--help"]).status.success(), "{word}: {line}");
+                named += 1;
+            }
+        }
+    }
+    assert!(ran >= 4 && named >= 8, "{screen}");
 }
 
 /// Names of all properties of a JSON Schema.

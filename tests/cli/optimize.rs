@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::common::library::CATALOG;
-use crate::common::{RUN, flopcast, json, number, root, scratch, stdout, written};
+use crate::common::{RUN, flopcast, holds, json, number, refused, root, scratch, stdout, written};
 
 fn plan(name: &str, text: &str) -> String {
     written("optimize", name, text)
@@ -182,4 +182,72 @@ fn a_folder_is_one_budget() {
         flopcast(&["portfolio", root().join("src").to_str().expect("a path")]).status.code(),
         Some(2)
     );
+}
+
+/// A service is ranked by what is asked for, and what is asked of a run alone is refused.
+#[test]
+fn a_service_by_its_objective() {
+    let file = "scenarios/llama-3-70b-serving.yaml";
+    let asked =
+        ["optimize", file, "--accelerator", "h100-sxm,a100-sxm-80gb,l40s", "--format", "json"];
+    for (objective, key) in [("cost", "cost_usd"), ("energy", "energy_kwh"), ("devices", "devices")]
+    {
+        let answer = json(&[&asked[..], &["--objective", objective]].concat());
+        let rows = answer["rows"].as_array().expect("rows");
+        let value = |row: &serde_json::Value| row["first_year"][key].as_f64();
+        let least = rows.iter().filter_map(value).fold(f64::INFINITY, f64::min);
+        let best = answer["best"].as_u64().expect("a best one") as usize;
+        assert!(least.is_finite() && value(&rows[best]) == Some(least), "{objective}: {best}");
+        // A grid gives off 0.01 to 1.5 kg of CO2e a kWh.
+        let of = |key: &str| number(&rows[best], &format!("first_year.{key}"));
+        let intensity = of("co2e_kg") / of("energy_kwh");
+        assert!((0.01..1.5).contains(&intensity), "{objective}: {intensity} kg/kWh");
+    }
+    for (option, said, part) in [
+        ("--objective", "foo", "no objective `foo`"),
+        ("--objective", "days", "cost, co2e, energy, devices"),
+        ("--window", "7 days", "no window"),
+        ("--lead-time", "7 days", "no lead time"),
+    ] {
+        holds(option, &refused(&["optimize", file, option, said], 2), &[part]);
+    }
+}
+
+/// Providers, regions and ways to buy by the words that a scenario takes; what nobody sells is an
+/// error of the question.
+#[test]
+fn a_market_by_the_words_of_people() {
+    let text = RUN.replace("purchase: {price: 2 USD/device-h}, region: USA, ", "");
+    let file = plan("words.yaml", &text);
+    let ask = |provider: &str, region: &str, purchase: &str| {
+        let asked = ["optimize", &file, "--accelerator", "h100-sxm", "--devices", "64"];
+        let market = ["--provider", provider, "--region", region, "--purchase", purchase];
+        stdout(&[&asked[..], &market, &["--format", "json"]].concat())
+    };
+    assert_eq!(ask("Amazon", "US-EAST-1", "On-Demand"), ask("aws", "us-east-1", "on-demand"));
+    assert_eq!(ask("Google", "Iowa", "on demand"), ask("gcp", "us-central1", "on-demand"));
+    for (option, said, parts) in [
+        ("--provider", "awss", &["`aws`"][..]),
+        ("--region", "us-east-11", &["`us-east-1`"]),
+        ("--purchase", "on-demnd", &["`on-demand`"]),
+        ("--deadline", "2026-12-01", &["before the start"]),
+    ] {
+        holds(said, &refused(&["optimize", &file, option, said], 2), parts);
+    }
+}
+
+/// Of offers that are equal in the objective the cheaper comes first.
+#[test]
+fn equals_are_ranked_by_cost() {
+    let text = RUN.replace("purchase: {price: 2 USD/device-h}, region: USA, ", "");
+    let file = plan("equals.yaml", &text);
+    let asked = ["optimize", &file, "--accelerator", "h100-sxm", "--objective", "devices"];
+    let answer = json(&[&asked[..], &["--devices", "8", "--format", "json"]].concat());
+    let costs: Vec<f64> = answer["best"]
+        .as_array()
+        .expect("offers")
+        .iter()
+        .map(|row| row["figures"]["cost_usd"].as_f64().unwrap_or(f64::INFINITY))
+        .collect();
+    assert!(costs.len() > 3 && costs.is_sorted(), "{costs:?}");
 }

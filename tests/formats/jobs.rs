@@ -91,6 +91,71 @@ fn a_key_that_nobody_understands_is_named() {
     assert_eq!(read("serve.sh", text).strange, ["vLLM `frobnicate`"]);
 }
 
+/// Devices, layouts and formats that a job says in words of its framework's own.
+#[test]
+fn what_a_job_says_in_its_own_words() {
+    let slurm = |directives: &str| {
+        let lines: Vec<_> = directives.split(' ').map(|it| format!("#SBATCH {it}\n")).collect();
+        format!(
+            "#!/bin/bash\n{}srun python train.py --model_name_or_path mistralai/Mistral-7B-v0.3 --bf16\n",
+            lines.concat()
+        )
+    };
+    let gguf = |file: &str| format!("llama-server -m {file} -c 8192\n");
+    let sglang =
+        "python -m sglang.launch_server --model-path deepseek-ai/DeepSeek-V3 --tp 8 --dp 8";
+    let tgi = |more: &str| format!("text-generation-launcher --model-id {more}\n");
+    let maxtext = "python3 -m MaxText.train base.yml model_name=llama2-70b per_device_batch_size=1";
+    let kserve = "apiVersion: serving.kserve.io/v1beta1\nkind: InferenceService\nspec: {predictor: {model: \
+                  {modelFormat: {name: huggingface}, args: [--model_name=chat, \
+                  --model_id=meta-llama/Llama-3.1-8B-Instruct]}}}\n";
+    let all: [(&str, String, &[&str]); 20] = [
+        ("a.sh", format!("{sglang} --enable-dp-attention\n"), &["{tensor: 1, data: 8}"]),
+        ("a.sh", format!("{sglang}\n"), &["{tensor: 8}", "8 copies"]),
+        ("a.sbatch", slurm("--nodes=4 --ntasks-per-node=4 --gpus-per-task=1"), &["count: 16"]),
+        ("a.sbatch", slurm("-n32 --ntasks-per-node=8 --gres=gpu:8"), &["count: 32"]),
+        ("a.sbatch", slurm("--nodes=2-4 --gpus-per-node=8"), &["count: 16", "2-4 nodes"]),
+        ("a.sbatch", slurm("-N4 --gpus-per-node=8"), &["count: 32"]),
+        ("a.sh", gguf("models/Llama-3.2-3B-Instruct-Q4_K_M.gguf"), &["Llama-3.2-3B", "\"int4\""]),
+        ("a.sh", gguf("m/Llama-3.1-8B-Instruct-Q8_0.gguf"), &["Llama-3.1-8B", "\"int8\""]),
+        ("a.sh", gguf("Llama-3.1-8B-Q6_K.gguf"), &["\"int8\"", "6 bits are counted as int8"]),
+        (
+            "a.sh",
+            gguf("/m/Llama-3.1-8B-Q2_K-00001-of-00002.gguf"),
+            &["Llama-3.1-8B\"", "\"int4\"", "2 bits are counted as int4"],
+        ),
+        ("a.sh", tgi("Qwen/Qwen2.5-7B-Instruct --quantize bitsandbytes"), &["\"int8\""]),
+        ("a.sh", tgi("Qwen/Qwen2.5-7B-Instruct --quantize bitsandbytes-nf4"), &["\"int4\""]),
+        ("a.sh", tgi("Qwen/Qwen2.5-7B-Instruct --quantize eetq"), &["\"int8\""]),
+        ("a.sh", tgi("Qwen/Qwen2.5-7B-Instruct-GPTQ-Int8 --quantize gptq"), &["\"int8\""]),
+        ("a.sh", tgi("Qwen/Qwen2.5-7B-Instruct-GPTQ-Int4 --quantize gptq"), &["\"int4\""]),
+        ("a.sh", tgi("Qwen/Qwen2.5-7B-Instruct --quantize foo"), &["known as foo"]),
+        ("a.yaml", kserve.to_owned(), &["meta-llama/Llama-3.1-8B-Instruct", "vllm"]),
+        (
+            "a.sh",
+            format!(
+                "{maxtext} ici_fsdp_parallelism=64 ici_tensor_parallelism=4 dcn_data_parallelism=2\n"
+            ),
+            &["count: 512", "tensor: 4", "data: 128"],
+        ),
+        (
+            "a.sh",
+            format!("{maxtext} ici_fsdp_parallelism=-1 dcn_data_parallelism=2\n"),
+            &["is assumed"],
+        ),
+        (
+            "a.sh",
+            format!("{maxtext} compile_topology=v5e-256 compile_topology_num_slices=2\n"),
+            &["tpu-v5e", "count: 512"],
+        ),
+    ];
+    for (name, text, parts) in &all {
+        let job = read(name, text);
+        assert!(job.strange.is_empty(), "{text}: {:?}", job.strange);
+        holds(text, &(job.scenario + &job.notes.join("\n")), parts);
+    }
+}
+
 /// Devices that the user sets are those of the job: its copies and its batch follow.
 #[test]
 fn devices_that_are_set_are_those_of_the_job() {

@@ -27,6 +27,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
 use super::costs::{ServingCosts, TrainingCosts};
+use super::day;
 use super::environment::{AverageBasis, Contracts, EmbodiedCarbon};
 use super::given::{Discounting, Given, Positive, Used};
 use super::purchase::{PaymentTerms, PurchaseTerms};
@@ -116,7 +117,7 @@ pub struct Data {
     /// preference recipe, prompts of one that writes answers.
     pub samples: Option<Given<Samples, Positive>>,
     /// Passes over the data; 1.
-    pub epochs: Option<Given<f64>>,
+    pub epochs: Option<Given<f64, Positive>>,
     /// Height and width of an image in pixels; the model's own.
     pub image_size: Option<Located<u64>>,
 }
@@ -172,6 +173,7 @@ pub struct Training {
     /// prediction.
     pub framework: Option<Located<String>>,
     /// Date of the software release; the start of the run, or today's state of the art.
+    #[serde(default, deserialize_with = "day::maybe")]
     pub software_epoch: Option<chrono::NaiveDate>,
     /// Productive time / elapsed time. `auto`, or left out: from failures and checkpoints.
     pub goodput: Option<Given<Share, Positive>>,
@@ -464,6 +466,7 @@ pub struct Placement {
     /// moves the cash flow, not the cost: give the price of the option where the list has another.
     pub payment: Option<Located<PaymentTerms>>,
     /// The first day: that on which the devices are asked for.
+    #[serde(default, deserialize_with = "day::located")]
     pub start: Option<Located<chrono::NaiveDate>>,
     /// Time until the devices are there, before the run; the least notice that the provider asks
     /// for, and none of devices on demand.
@@ -653,6 +656,7 @@ pub struct ExchangeRate {
     /// Units of the currency for one USD.
     pub per_usd: f64,
     /// The day of the rate.
+    #[serde(deserialize_with = "day::plain")]
     pub date: chrono::NaiveDate,
     /// The publisher of the rate.
     pub source: Option<String>,

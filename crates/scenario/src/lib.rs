@@ -10,6 +10,7 @@
 
 pub mod compose;
 pub mod costs;
+pub mod day;
 pub mod environment;
 pub mod file;
 pub mod given;

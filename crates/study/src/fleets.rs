@@ -13,7 +13,7 @@ use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::Scenario;
 use flopcast_core::estimate::{Engine, Estimate};
 use flopcast_core::provenance::Traced;
-use flopcast_core::quantity::text::number;
+use flopcast_core::quantity::text::{convert, number};
 use flopcast_core::quantity::{Measure as _, Ratio, RequestRate};
 use flopcast_core::serving::calibration::Calibration;
 use flopcast_core::serving::capacity::Search;
@@ -37,6 +37,46 @@ pub struct Merits {
     pub cost_usd: Option<f64>,
     /// Location-based CO2e in kg; none where it is unknown.
     pub co2e_kg: Option<f64>,
+    /// Energy in kWh; none where it is unknown.
+    pub energy_kwh: Option<f64>,
+}
+
+/// What is made least among the fleets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Objective {
+    /// The cost of the first year.
+    #[default]
+    Cost,
+    /// Its location-based CO2e.
+    Co2e,
+    /// Its energy.
+    Energy,
+    /// The devices.
+    Devices,
+}
+
+impl Objective {
+    /// Each with its name.
+    const ALL: [(&str, Self); 4] = [
+        ("cost", Self::Cost),
+        ("co2e", Self::Co2e),
+        ("energy", Self::Energy),
+        ("devices", Self::Devices),
+    ];
+
+    /// The objective of a name.
+    ///
+    /// # Errors
+    /// If no fleet is measured by it, with what one is measured by.
+    pub fn named(name: &str) -> Result<Self> {
+        let is = |(known, _): &&(&str, Self)| *known == name.trim().to_lowercase();
+        let names = Self::ALL.map(|(name, _)| name);
+        Self::ALL.iter().find(is).map(|(_, objective)| *objective).ok_or_else(|| {
+            Error::input(format!("a fleet has no objective `{name}`"))
+                .suggest(name, names)
+                .hint(format!("of a service: {}", names.join(", ")))
+        })
+    }
 }
 
 /// A fleet that keeps the SLO.
@@ -103,7 +143,7 @@ impl Limits {
 pub enum Wanted {
     /// The cheapest, the greenest and the smallest: not what is behind the best in every respect.
     Best,
-    /// All within limits: not what passes one at the least that it takes.
+    /// All within limits, which may be none: not what passes one at the least that it takes.
     Within(Limits),
     /// The cheapest below a price, see [`Merits::price`]: not what is dearer at the least that it takes.
     Below(f64),
@@ -161,12 +201,16 @@ impl Choice {
         (0..self.verdicts.len() as u64).filter_map(|number| Some((number, self.at(number)?)))
     }
 
-    /// The cheapest of each `together` combinations that follow each other, the cheapest first.
-    pub fn best_of_each(&self, together: u64) -> Vec<(u64, &Sized)> {
-        let key = |it: &Sized| (it.merits.cost_usd.unwrap_or(f64::INFINITY), it.merits.devices);
+    /// The best of each `together` combinations that follow each other, the best first; of equals
+    /// the cheaper, then the smaller. What is unknown comes last.
+    pub fn best_of_each(&self, together: u64, objective: Objective) -> Vec<(u64, &Sized)> {
+        let key = |Sized { merits, .. }: &Sized| {
+            let known = |merit: Option<f64>| merit.unwrap_or(f64::INFINITY);
+            [known(merits.of_objective(objective)), known(merits.cost_usd), merits.devices]
+        };
         let before = |a: &Sized, b: &Sized| {
-            let (a, b) = (key(a), key(b));
-            a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
+            let each = key(a).into_iter().zip(key(b)).map(|(a, b)| a.total_cmp(&b));
+            each.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
         };
         let mut best: Vec<(u64, &Sized)> = Vec::new();
         for (number, sized) in self.sized() {
@@ -194,6 +238,16 @@ impl Merits {
         self.cost_usd.unwrap_or(self.devices)
     }
 
+    /// What an objective makes least.
+    pub fn of_objective(&self, objective: Objective) -> Option<f64> {
+        match objective {
+            Objective::Cost => self.cost_usd,
+            Objective::Co2e => self.co2e_kg,
+            Objective::Energy => self.energy_kwh,
+            Objective::Devices => Some(self.devices),
+        }
+    }
+
     /// Cost, carbon and devices.
     fn all(&self) -> [Option<f64>; 3] {
         [self.cost_usd, self.co2e_kg, Some(self.devices)]
@@ -205,10 +259,12 @@ impl Merits {
         let year = inference.years.first()?;
         let cost = inference.cost_of(year);
         let co2e = year.footprint.location.known();
+        let energy = year.footprint.facility.known();
         Some(Self {
             devices: year.devices.value().stored(),
             cost_usd: cost.known().map(|cost| cost.value().stored()),
             co2e_kg: co2e.map(|mass| mass.value().stored()),
+            energy_kwh: energy.map(|energy| convert(energy.value().stored(), "kWh")),
         })
     }
 
@@ -219,6 +275,7 @@ impl Merits {
             devices: factor * self.devices,
             cost_usd: scale(self.cost_usd),
             co2e_kg: scale(self.co2e_kg),
+            energy_kwh: scale(self.energy_kwh),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Every combination is forecast (`sweep`); those within the limits are ranked by the objective.
 //! For each limit that no combination keeps, the least excess says how far it would have to give.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
@@ -177,7 +178,8 @@ pub fn search(
     let days = columns.iter().position(|column| *column == Aim::read("days"));
     let mut left_out: BTreeMap<&str, u64> = BTreeMap::new();
     // The best count of an offer stands for it.
-    let mut of_offer: BTreeMap<usize, f64> = BTreeMap::new();
+    let mut of_offer: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
+    let cost = columns.iter().position(|column| *column == Aim::read("cost"));
     let mut nearest = f64::INFINITY;
     let mut each = |row: &Row| {
         if row.obstacle.is_some() {
@@ -208,7 +210,17 @@ pub fn search(
             row.values[*at].map_or(f64::INFINITY, |value| (value - most) / most.abs().max(1e-300))
         };
         let excess = limits.iter().map(excess).fold(0.0, f64::max);
-        let rank = |row: &Row| request.objective.rank(row.values[0]);
+        // Of equals the cheaper, then the better by the other columns; what is unknown comes last.
+        let rank = |row: &Row| {
+            let first = request.objective.rank(row.values[0])?;
+            let rest = cost.into_iter().chain(1..columns.len());
+            let rest = rest.map(|at| columns[at].rank(row.values[at]).unwrap_or(f64::INFINITY));
+            Some(std::iter::once(first).chain(rest).collect::<Vec<f64>>())
+        };
+        let order = |one: &[f64], other: &[f64]| {
+            let each = one.iter().zip(other).map(|(one, other)| one.total_cmp(other));
+            each.fold(Ordering::Equal, Ordering::then)
+        };
         if excess > 0.0 {
             if excess < nearest {
                 nearest = excess;
@@ -219,15 +231,15 @@ pub fn search(
             let alike = |other: &Row| {
                 !request.reach.is_empty() && space.digits(other.number)[0] == digits[0]
             };
-            let known = of_offer.entry(digits[0]).or_insert(f64::INFINITY);
             if !request.reach.is_empty() {
-                if *known <= mine {
+                if of_offer.get(&digits[0]).is_some_and(|known| order(known, &mine).is_le()) {
                     return Ok(());
                 }
-                *known = mine;
+                of_offer.insert(digits[0], mine.clone());
                 answer.best.retain(|other| !alike(other));
             }
-            let before = |other: &Row| rank(other).is_some_and(|theirs| theirs <= mine);
+            let before =
+                |other: &Row| rank(other).is_some_and(|theirs| order(&theirs, &mine).is_le());
             let at = answer.best.partition_point(before);
             if at < KEPT {
                 answer.best.insert(at, row.clone());
@@ -236,7 +248,7 @@ pub fn search(
         }
         Ok(())
     };
-    let question = Question { columns, front: Vec::new() };
+    let question = Question { columns: columns.clone(), front: Vec::new() };
     let summary = sweep::run(space, &question, &mut each, progress)?;
     answer.obstacles = summary.obstacles;
     answer.left_out = left_out.into_iter().map(|(why, count)| (why.to_owned(), count)).collect();
@@ -269,6 +281,49 @@ pub struct Market {
     pub regions: Vec<String>,
     /// Ways to buy.
     pub purchases: Vec<Purchase>,
+}
+
+impl Market {
+    /// The same with providers and regions by their names in the catalog.
+    ///
+    /// # Errors
+    /// A provider or a region that it does not know, with the nearest that it does.
+    pub fn known(self, catalog: &Catalog) -> Result<Self> {
+        let sellers: BTreeSet<&str> =
+            catalog.prices().map(|price| price.provider.as_str()).collect();
+        for name in &self.providers {
+            if !sellers.contains(name.as_str()) {
+                return Err(Error::input(format!("the catalog knows no price of `{name}`"))
+                    .suggest(name, sellers.iter().copied())
+                    .hint(format!("it knows {}", Vec::from_iter(sellers).join(", "))));
+            }
+        }
+        let of =
+            |name: &str| self.providers.is_empty() || self.providers.iter().any(|it| it == name);
+        let mut sold: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for price in catalog.prices().filter(|price| of(&price.provider)) {
+            sold.entry(&price.provider).or_default().insert(&price.region);
+        }
+        let mut regions = BTreeSet::new();
+        for name in &self.regions {
+            let mut found = false;
+            for (provider, codes) in &sold {
+                let place = catalog.place_called(Some(provider), name);
+                let same = |code: &&&str| code.eq_ignore_ascii_case(name) || Some(**code) == place;
+                for code in codes.iter().filter(same) {
+                    found = true;
+                    regions.insert((*code).to_owned());
+                }
+            }
+            if !found {
+                let codes: BTreeSet<&str> = sold.into_values().flatten().collect();
+                return Err(Error::input(format!("nothing is sold in a region `{name}`"))
+                    .suggest(name, codes)
+                    .hint("`flopcast catalog list regions` shows them all"));
+            }
+        }
+        Ok(Self { regions: regions.into_iter().collect(), ..self })
+    }
 }
 
 /// The axis of everything that the catalog can rent out and that computes in a precision: device,

@@ -31,8 +31,7 @@ pub struct Row {
 pub struct Question {
     /// The figures of each row.
     pub columns: Vec<Aim>,
-    /// The columns that the front is measured by; one that the first feasible row does not know
-    /// is left out.
+    /// The columns that the front is measured by; one that no feasible row knows is left out.
     pub front: Vec<Aim>,
 }
 
@@ -43,10 +42,13 @@ pub struct Summary {
     pub rows: u64,
     /// Those that can be done.
     pub feasible: u64,
-    /// The aims of the front.
+    /// The aims of the front: those that any feasible row knows.
     pub aims: Vec<Aim>,
-    /// The rows that no other beats, in order of the first aim.
+    /// The rows that know every aim and that no other beats, in order of the first aim.
     pub front: Vec<Row>,
+    /// The aims that were asked for with the number of feasible rows that do not know them, where
+    /// there are any.
+    pub unknown: Vec<(Aim, u64)>,
     /// Obstacles with the number of rows that they stop, the commonest first.
     pub obstacles: Vec<(String, u64)>,
     /// Some of the feasible rows, evenly picked, for a plot.
@@ -93,8 +95,9 @@ pub fn run(
 
 struct Collector<'a> {
     question: &'a Question,
-    /// Positions of the aims among the columns, once a feasible row tells which are known.
-    aims: Vec<usize>,
+    /// Positions among the columns of the aims that were asked for, and how many feasible rows do
+    /// not know each.
+    asked: Vec<(usize, u64)>,
     obstacles: BTreeMap<String, u64>,
     /// Every how many feasible rows one is kept for the plot.
     stride: u64,
@@ -105,9 +108,12 @@ struct Collector<'a> {
 impl<'a> Collector<'a> {
     /// The summary of no rows.
     fn new(question: &'a Question) -> Self {
+        let columns = &question.columns;
+        let column = |aim: &Aim| columns.iter().position(|column| column.key == aim.key);
+        let asked = question.front.iter().filter_map(column).map(|at| (at, 0)).collect();
         Self {
             question,
-            aims: Vec::new(),
+            asked,
             obstacles: BTreeMap::new(),
             stride: 1,
             front: pareto::Front::default(),
@@ -135,26 +141,78 @@ impl<'a> Collector<'a> {
                 self.stride *= 2;
             }
         }
-        self.summary.feasible += 1;
-        let columns = &self.question.columns;
-        if self.aims.is_empty() {
-            let column = |aim: &Aim| columns.iter().position(|column| column.key == aim.key);
-            let asked = self.question.front.iter().filter_map(column);
-            self.aims = asked.filter(|&at| row.values[at].is_some()).collect();
+        // A front of the rows before the first that knows an aim lacks it, and ends.
+        let before = self.summary.feasible;
+        let first = |(at, unknown): &(usize, u64)| *unknown == before && row.values[*at].is_some();
+        if self.asked.iter().any(first) {
+            self.front = pareto::Front::default();
         }
-        let ranks = self.aims.iter().map(|&at| columns[at].rank(row.values[at]));
-        if let Some(ranks) = ranks.collect::<Option<Vec<f64>>>() {
+        self.summary.feasible += 1;
+        for (at, unknown) in &mut self.asked {
+            *unknown += u64::from(row.values[*at].is_none());
+        }
+        let columns = &self.question.columns;
+        let ranks = self.aims().map(|at| columns[at].rank(row.values[at]));
+        if let Some(ranks) = ranks.collect::<Option<Vec<f64>>>().filter(|it| !it.is_empty()) {
             self.front.offer(ranks, || row.clone());
         }
     }
 
+    /// Positions of the aims that a feasible row knows.
+    fn aims(&self) -> impl Iterator<Item = usize> {
+        let feasible = self.summary.feasible;
+        self.asked.iter().filter(move |(_, unknown)| *unknown < feasible).map(|(at, _)| *at)
+    }
+
     /// The summary of the rows so far.
     fn finish(mut self) -> Summary {
-        self.summary.aims = self.aims.iter().map(|&at| self.question.columns[at].clone()).collect();
+        let columns = &self.question.columns;
+        self.summary.aims = self.aims().map(|at| columns[at].clone()).collect();
+        let unknown = self.asked.iter().filter(|(_, unknown)| *unknown > 0);
+        self.summary.unknown = unknown.map(|(at, rows)| (columns[*at].clone(), *rows)).collect();
         self.summary.front = self.front.into_best();
         let mut obstacles: Vec<_> = self.obstacles.into_iter().collect();
         obstacles.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         self.summary.obstacles = obstacles;
         self.summary
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// The front is the same in any order of the rows, and each row of it knows every aim.
+        #[test]
+        fn the_order_of_the_rows_is_nothing_to_the_front(
+            rows in prop::collection::vec(prop::array::uniform2(prop::option::of(0..9_u8)), 0..9)
+                .prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle())),
+        ) {
+            let aims = ["cost", "days"].map(Aim::read).to_vec();
+            let question = Question { columns: aims.clone(), front: aims };
+            let summary = |rows: &[[Option<u8>; 2]]| {
+                let mut collector = Collector::new(&question);
+                for (number, row) in (0..).zip(rows) {
+                    let values = row.map(|value| value.map(f64::from)).to_vec();
+                    collector.add(&Row { number, values, obstacle: None });
+                }
+                collector.finish()
+            };
+            let (one, other) = (summary(&rows.0), summary(&rows.1));
+            let front = |it: &Summary| -> Vec<_> {
+                it.front.iter().map(|row| row.values.clone()).collect()
+            };
+            prop_assert_eq!(front(&one), front(&other));
+            prop_assert_eq!(&one.aims, &other.aims);
+            prop_assert_eq!(&one.unknown, &other.unknown);
+            for (at, aim) in question.columns.iter().enumerate() {
+                let known = rows.0.iter().any(|row| row[at].is_some());
+                prop_assert_eq!(known, one.aims.contains(aim));
+                prop_assert!(!known || one.front.iter().all(|row| row.values[at].is_some()));
+            }
+        }
     }
 }

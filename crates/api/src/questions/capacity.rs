@@ -10,7 +10,7 @@ use flopcast_report::subject::fleets::Fleets;
 use flopcast_scenario::document::Node;
 use flopcast_study::axis::Axis;
 use flopcast_study::capacity::Capacity;
-use flopcast_study::fleets::{Limits, Wanted, choose};
+use flopcast_study::fleets::{Limits, Objective, Wanted, choose};
 use flopcast_study::optimize::Market;
 use flopcast_study::space::Space;
 use flopcast_study::{layouts, places};
@@ -111,18 +111,22 @@ pub fn fleets(
     session: &Session<'_>,
     (name, document, axes): (&str, Node, Vec<Axis>),
     search: &Search,
-    limits: &Limits,
+    (limits, objective): (&Limits, Objective),
     show: &mut Show<'_>,
 ) -> Result<bool> {
     let Session { catalog, files, watch, .. } = *session;
     let (axes, searched) = layouts::beside(&document, axes, catalog, files)?;
     let space = Space::new(document, axes, catalog, files)?;
     let calibration = Calibration::shipped()?;
-    let wanted = Wanted::from(*limits);
+    // The bounds that leave out a fleet do not know its energy.
+    let wanted = match objective {
+        Objective::Energy => Wanted::Within(*limits),
+        _ => Wanted::from(*limits),
+    };
     let choice = choose(&space, catalog, calibration, search, wanted, &|done| {
         watch("fleets", done as f64 / space.len() as f64)
     })?;
-    show(&Fleets { name, space: &space, choice: &choice, searched })?;
+    show(&Fleets { name, space: &space, choice: &choice, objective, searched })?;
     Ok(choice.smallest.is_some())
 }
 
@@ -140,7 +144,13 @@ impl Declared for Request {
             let session = asking.with(&files);
             let name = self.name.as_deref().unwrap_or("scenario");
             let of = (name, document.clone(), axes(&self.vary, &document, &session)?);
-            return Ok(fleets(&session, of, &search, &Limits::default(), &mut show)?);
+            return Ok(fleets(
+                &session,
+                of,
+                &search,
+                (&Limits::default(), Objective::Cost),
+                &mut show,
+            )?);
         }
         let (asked, files) = asking.asked(&self.whole())?;
         if asked.whole.is_some() {

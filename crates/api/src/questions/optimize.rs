@@ -7,7 +7,9 @@ use flopcast_core::quantity::text::number;
 use flopcast_core::quantity::{Measure, Precision, Time, text};
 use flopcast_core::serving::capacity::Search;
 use flopcast_report::subject::optimize::Found;
+use flopcast_scenario::day::Day;
 use flopcast_scenario::document::Node;
+use flopcast_scenario::spelling;
 use flopcast_study::aim::Aim;
 use flopcast_study::axis::{Axis, Setting};
 use flopcast_study::optimize::{
@@ -132,12 +134,7 @@ impl Wanted {
         if let Some(window) = &self.window {
             Setting::new("--window", "placement.start_window", window)?.put(&mut document)?;
         }
-        let market = Market {
-            accelerators: self.accelerators.clone(),
-            providers: self.providers.clone(),
-            regions: self.regions.clone(),
-            purchases: self.purchases.iter().map(|name| plan(name)).collect::<Result<_>>()?,
-        };
+        let market = self.market(session)?;
         let (offers, reach) = offers(session.catalog, precision, &market)?;
         let mut axes = vec![offers];
         let read = |text: &String| Axis::read(text, &document);
@@ -162,6 +159,24 @@ impl Wanted {
         Ok(!answer.best.is_empty())
     }
 
+    /// The offers that are of interest, in the catalog's words.
+    ///
+    /// # Errors
+    /// A provider, region or way to buy that the catalog does not know.
+    fn market(&self, session: &Session<'_>) -> Result<Market> {
+        let words = |key: &str, typed: &[String]| -> Vec<String> {
+            typed.iter().map(|typed| spelling::word(key, typed)).collect()
+        };
+        let purchases = words("placement.purchase", &self.purchases);
+        let market = Market {
+            accelerators: self.accelerators.clone(),
+            providers: words("placement.provider", &self.providers),
+            regions: self.regions.clone(),
+            purchases: purchases.iter().map(|name| plan(name)).collect::<Result<_>>()?,
+        };
+        market.known(session.catalog)
+    }
+
     /// Devices in doublings up to the most.
     fn counts(&self, document: &Node) -> Result<Axis> {
         let most = self.devices.unwrap_or(1024);
@@ -178,22 +193,39 @@ impl Wanted {
         &self,
         session: &Session<'_>,
         name: &str,
-        document: Node,
+        mut document: Node,
         show: &mut Show<'_>,
     ) -> Result<bool> {
-        if let Some(deadline) = &self.deadline {
-            return Err(Error::input(format!("a service has no deadline of {deadline}"))
-                .hint("a job has: inference.traffic.job={requests: 2M, within: 36 h}"));
+        for (option, said) in [
+            ("deadline", &self.deadline),
+            ("lead time", &self.lead_time),
+            ("window of its start", &self.window),
+        ] {
+            if let Some(said) = said {
+                return Err(Error::input(format!("a service has no {option} of {said}"))
+                    .hint("a job has: inference.traffic.job={requests: 2M, within: 36 h}"));
+            }
         }
+        let objective = fleets::Objective::named(&self.objective)?;
         let devices = self.accelerators.join(",");
         let devices = if devices.is_empty() { "*" } else { &devices };
         let mut texts = vec![format!("inference.hardware.accelerator={devices}")];
         texts.extend(self.vary.iter().cloned());
-        let market = Market {
-            providers: self.providers.clone(),
-            regions: self.regions.clone(),
-            ..Market::default()
-        };
+        let market = self.market(session)?;
+        match market.purchases.as_slice() {
+            // What is usual leaves the file its own way to buy.
+            [] | [Purchase::OnDemand] => {}
+            [plan] => {
+                let own = document.at("inference.placement").is_some();
+                let place = if own { "inference.placement" } else { "placement" };
+                let key = format!("{place}.purchase");
+                Setting::new("--purchase", &key, plan.name())?.put(&mut document)?;
+            }
+            _ => {
+                return Err(Error::input("the fleets of a service are bought in one way")
+                    .hint("--vary placement.purchase=on-demand,spot compares several"));
+            }
+        }
         let axes = places::axes(&texts, &document, &market, session.catalog)?;
         let bound = |text: &Option<String>, unit| {
             text.as_ref().map(|text| quantity(text, unit)).transpose()
@@ -204,7 +236,8 @@ impl Wanted {
             devices: self.devices.map(|most| most as f64),
         };
         let search = layouts::rough(&Search::default());
-        capacity::fleets(session, (name, document, axes), &search, &limits, show)
+        let limits = (&limits, objective);
+        capacity::fleets(session, (name, document, axes), &search, limits, show)
     }
 
     /// The limits on the figures of a run that starts on a day, in their units.
@@ -221,8 +254,13 @@ impl Wanted {
         }
         if let Some(text) = &self.deadline {
             let lead = self.lead_time.as_deref().map_or(Ok(Time::default()), time)?.stored() / DAY;
-            let days = match (text.parse::<NaiveDate>(), start) {
+            let days = match (text.parse::<Day>().map(|day| day.0), start) {
                 // The last day counts.
+                (Ok(end), Some(start)) if end < start => {
+                    return Err(Error::input(format!(
+                        "the deadline, {end}, is before the start, {start}"
+                    )));
+                }
                 (Ok(end), Some(start)) => (end - start).num_days() as f64 + 1.0,
                 (Ok(_), None) => {
                     return Err(Error::input("a deadline needs a start to count from").hint(

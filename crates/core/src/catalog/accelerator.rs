@@ -289,6 +289,17 @@ pub(super) fn letters(name: &str) -> String {
     words.filter(|word| !UNSAID.contains(word)).collect()
 }
 
+/// The number of the model in a device's name: `200` of `H200 141GB`.
+pub(super) fn model_number(name: &str) -> Option<String> {
+    let lower = name.to_lowercase();
+    let words = lower.split(|c: char| !c.is_alphanumeric());
+    let digits = |word: &str| word.find(|c: char| c.is_ascii_digit());
+    let word = words.into_iter().find(|word| digits(word).is_some())?;
+    let from = digits(word)?;
+    let end = word[from..].find(|c: char| !c.is_ascii_digit()).map_or(word.len(), |it| from + it);
+    Some(word[from..end].to_owned())
+}
+
 /// Another name of a device: a row of `hardware/aliases.csv`.
 #[derive(Clone, Debug)]
 pub(super) struct Alias {

@@ -30,6 +30,7 @@
 //! ```
 
 mod accelerator;
+mod called;
 mod card;
 mod changes;
 mod defaults;
@@ -318,10 +319,56 @@ impl Catalog {
         let id = by_id().or_else(by_alias).or_else(by_name).or_else(by_letters);
         let id = id.unwrap_or_default();
         self.devices().of(id).first().ok_or_else(|| {
-            Error::input(format!("the catalog has no accelerator `{name}`"))
-                .suggest(name, self.devices().keys())
-                .hint("`flopcast catalog list accelerators` shows them all")
+            // Of a name with a number, devices of that number: an H200 is no H20.
+            let number = accelerator::model_number(name);
+            let same = |id: &&str| number.is_none() || accelerator::model_number(id) == number;
+            let alike: Vec<&str> = self.devices().keys().filter(same).collect();
+            let error = Error::input(format!("the catalog has no accelerator `{name}`"));
+            let error = match alike.as_slice() {
+                [] => error.suggest(name, self.devices().keys()),
+                alike => error.suggest(name, alike.iter().copied()),
+            };
+            error.hint("`flopcast catalog list accelerators` shows them all")
         })
+    }
+
+    /// The device that a machine of a cloud or a slice of Google's processors has, and how many: by the
+    /// names of price lists (`p4d.24xlarge`, `a3-highgpu-8g`, `Standard_ND96isr_H100_v5`) and of
+    /// slices (`v5e-256`, `TPU v4-512`).
+    pub fn machine(&self, name: &str) -> Option<(&Accelerator, u64)> {
+        self.slice(name).or_else(|| self.instance(name))
+    }
+
+    /// A slice of Google's processors. Generations of two cores a chip count the cores (v2 to v4 and
+    /// v5p, <https://cloud.google.com/tpu/docs/v5p>), the others chips.
+    fn slice(&self, name: &str) -> Option<(&Accelerator, u64)> {
+        let lower = name.trim().to_ascii_lowercase();
+        let bare = lower.trim_start_matches("tpu").trim_start_matches([' ', '-', '_']);
+        let (generation, size) = bare.rsplit_once('-')?;
+        let size: u64 = size.parse().ok().filter(|size| *size > 0)?;
+        let of_cores = ["v2", "v3", "v4", "v5p"].contains(&generation);
+        let generation = match generation {
+            "v5litepod" => "v5e",
+            other => other,
+        };
+        let device = self.devices().of(&format!("tpu-{generation}")).first()?;
+        Some((device, if of_cores { (size / 2).max(1) } else { size }))
+    }
+
+    /// A machine of a price list.
+    fn instance(&self, name: &str) -> Option<(&Accelerator, u64)> {
+        let name = name.trim();
+        // SageMaker's: `ml.p5.48xlarge`.
+        let bare = name.strip_prefix("ml.").unwrap_or(name);
+        // A name of one word with several parts; `h100` alone is a device.
+        if bare.contains(char::is_whitespace) || !bare.contains(['.', '-', '_']) {
+            return None;
+        }
+        // `H100-MEGA x8 (a3-megagpu-8g)`: of a price by the device, the row of the whole machine.
+        let named = |sku: &str| sku.split([' ', '(', ')']).any(|it| it.eq_ignore_ascii_case(bare));
+        let sold = self.prices().filter(|it| !it.accelerator.is_empty() && named(&it.sku));
+        let price = sold.max_by_key(|it| it.devices)?;
+        Some((self.devices().of(&price.accelerator).first()?, price.devices?))
     }
 
     /// Every device, in the order of the table.

@@ -186,13 +186,32 @@ impl Catalog {
         }
         if self.places().keys().any(|key| key == provider) {
             let error = Error::input(format!("{provider} has no region `{region}`"));
-            return Err(error.suggest(region, self.regions_of(provider)));
+            let meant = self.regions_meant(provider, region);
+            let error = match meant.as_slice() {
+                [] => error.suggest(region, self.regions_of(provider)),
+                meant => error.hint(format!("it may be {}", meant.join(", "))),
+            };
+            let all: Vec<&str> = self.regions_of(provider).collect();
+            return Err(error.hint(format!("{provider} has {}", all.join(", "))));
         }
-        self.generic(region, year).ok_or_else(|| {
+        let place = self.generic(region).map(|place| self.describe(place, year));
+        place.ok_or_else(|| {
             let error = Error::input(format!("`{region}` is no country or state"));
             let names =
                 self.places().of("*").iter().flat_map(|p| [p.region.as_str(), p.location.as_str()]);
-            error.suggest(region, names).hint("name it as `FRA`, `France`, `US-OH` or `Ohio`")
+            // A short name is near to many.
+            let near = |name: &&str| {
+                let [one, other] = [region, name].map(str::to_lowercase);
+                let edits = strsim::damerau_levenshtein(&one, &other);
+                edits <= (one.len() / 4).max(1) || one.len() > 3 && other.contains(&one)
+            };
+            let error = match Self::country_of_province(region) {
+                Some(country) => error.hint(format!(
+                    "the catalog has no grid of it alone, but that of its country: `{country}`"
+                )),
+                None => error.suggest(region, names.filter(near)),
+            };
+            error.hint("name it as `FRA`, `France`, `US-OH` or `Ohio`")
         })
     }
 
@@ -246,12 +265,11 @@ impl Catalog {
     }
 
     /// The country or state that a code or name names; capitals do not matter.
-    fn generic(&self, name: &str, year: Option<i32>) -> Option<Region> {
+    pub(super) fn generic(&self, name: &str) -> Option<&Place> {
         let is = |p: &Place| {
             p.region.eq_ignore_ascii_case(name) || p.location.eq_ignore_ascii_case(name)
         };
-        let place = self.places().find("*", name, |p| &p.region, is);
-        place.map(|place| self.describe(place, year))
+        self.places().find("*", name, |p| &p.region, is)
     }
 
     /// Everything that is known about a place: its own grid figures first, then those of its state,

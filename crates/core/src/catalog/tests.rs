@@ -570,3 +570,24 @@ fn narrow_weights_are_multiplied_in_what_the_device_has() {
     // A format that somebody names and the device lacks is refused, unless it is narrow.
     check("v100-sxm2-16gb", Precision::Bf16, None);
 }
+
+#[test]
+fn machines_of_clouds_and_slices_of_processors() {
+    let catalog = Catalog::embedded();
+    let check = |name: &str, wanted: Option<(&str, u64)>| {
+        let found = catalog.machine(name).map(|(device, count)| (device.id.as_str(), count));
+        assert_eq!(found, wanted, "{name}");
+    };
+    check("p4d.24xlarge", Some(("a100-sxm-40gb", 8)));
+    check("ml.p5.48xlarge", Some(("h100-sxm", 8)));
+    check("a3-highgpu-8g", Some(("h100-sxm", 8)));
+    check("a3-megagpu-8g", Some(("h100-sxm", 8)));
+    check("Standard_ND96asr_A100_v4", Some(("a100-sxm-40gb", 8)));
+    check("TPU v5e-256", Some(("tpu-v5e", 256)));
+    check("v6e-8", Some(("tpu-v6e", 8)));
+    check("tpu-v5p-128", Some(("tpu-v5p", 64)));
+    check("v4-512", Some(("tpu-v4", 256)));
+    for name in ["h100", "H100 SXM", "a100-80gb", "rtx-4090", ""] {
+        check(name, None);
+    }
+}

@@ -4,7 +4,7 @@
 use flopcast_core::catalog::{Catalog, Purchase, Wanted};
 use serde_json::{Map, Value as Json, json};
 
-use super::fact::Fact;
+use super::fact::{Fact, words_of_range};
 use super::scenario::{ROOM, Writer, put};
 use super::words;
 
@@ -35,15 +35,10 @@ impl Writer<'_> {
     }
 
     /// The device of the cloud's instance, and how many it has.
-    fn instance(&self) -> Option<(String, Option<u64>)> {
-        let name = self.facts.word(Fact::Instance)?;
-        // Azure's names: `Standard_ND96isr_H100_v5`; SageMaker's: `ml.p5.48xlarge`.
-        let name = name.strip_prefix("ml.").unwrap_or(name);
+    fn instance(&self) -> Option<(String, u64)> {
         let catalog = Catalog::embedded();
-        let price = catalog
-            .prices()
-            .find(|it| !it.accelerator.is_empty() && it.sku.eq_ignore_ascii_case(name))?;
-        Some((price.accelerator.clone(), price.devices))
+        let (device, count) = catalog.machine(self.facts.word(Fact::Instance)?)?;
+        Some((device.id.clone(), count))
     }
 
     /// The device and the number of them: nodes x devices of a node, as stated, or the product of
@@ -52,14 +47,26 @@ impl Writer<'_> {
         let facts = self.facts;
         let count = |fact| facts.count(fact);
         let name = self.device();
-        let nodes = facts.nodes().unwrap_or(1);
-        let of_node = count(Fact::DevicesPerNode).or_else(|| self.instance()?.1);
+        let said_nodes = facts.nodes();
+        let nodes = said_nodes.unwrap_or(1);
+        if let Some((least, _)) = facts.word(Fact::Nodes).and_then(words_of_range) {
+            let range = facts.word(Fact::Nodes).unwrap_or_default();
+            self.note(format!("the job takes {range} nodes: the fewest, {least}, are counted"));
+        }
+        let of_node = count(Fact::DevicesPerNode).or_else(|| Some(self.instance()?.1));
         let all = of_node.and_then(|of_node| of_node.checked_mul(nodes));
         let degrees = [Fact::Data, Fact::Replicate, Fact::Tensor, Fact::Pipeline, Fact::Context];
         let product = || degrees.into_iter().filter_map(count).try_fold(1, u64::checked_mul);
         let of_layout = || count(Fact::Data).and_then(|_| product());
-        let of_tasks = || count(Fact::DevicesPerTask)?.checked_mul(count(Fact::Tasks).unwrap_or(1));
-        let said = all.or_else(|| count(Fact::Devices)).or_else(of_tasks).or_else(of_layout);
+        let of_tasks = || count(Fact::DevicesPerTask)?.checked_mul(facts.tasks()?);
+        let said = all
+            .filter(|_| said_nodes.is_some())
+            .or_else(of_tasks)
+            .or(all)
+            .or_else(|| count(Fact::Devices))
+            .or_else(|| count(Fact::DevicesPerTask))
+            .or_else(|| facts.mesh())
+            .or_else(of_layout);
         let copy = product().unwrap_or(1).max(1);
         let experts = count(Fact::Pipeline).unwrap_or(1);
         let experts = count(Fact::Expert).and_then(|it| it.checked_mul(experts)).unwrap_or(1);

@@ -67,7 +67,7 @@ enum Meaning {
 }
 
 /// The words for a fact, or by the value of the key: `=` is the value itself, `=key` the end of
-/// the key, an empty word nothing.
+/// the key, `=pair` the key with its value, an empty word nothing.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Words {
@@ -119,6 +119,8 @@ impl Dialect {
     pub(super) fn read(&self, settings: &[Setting], facts: &mut Facts) -> Vec<String> {
         let mut strange = Vec::new();
         for setting in settings {
+            let parted = self.attached(setting);
+            let setting = parted.as_ref().unwrap_or(setting);
             match self.meaning(setting) {
                 Some(meaning) => apply(setting, meaning, facts),
                 None if self.ignores(setting) => {}
@@ -132,6 +134,19 @@ impl Dialect {
             }
         }
         strange
+    }
+
+    /// True if a key says something to it.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.keys.contains_key(key)
+    }
+
+    /// A short key whose value stands at it: `-N4`.
+    fn attached(&self, setting: &Setting) -> Option<Setting> {
+        let (key, value) = setting.key.split_at_checked(1)?;
+        let short = value.starts_with(|c: char| c.is_ascii_digit()) && self.keys.contains_key(key);
+        let unknown = || self.meaning(setting).is_none() && !self.ignores(setting);
+        (short && unknown()).then(|| Setting::new(key, value))
     }
 
     /// True if a key says the model of a list's further service: `modelspec.1.modelurl`, where
@@ -168,6 +183,7 @@ impl Dialect {
 
 /// Adds the facts that a setting means.
 fn apply(setting: &Setting, meaning: &Meaning, facts: &mut Facts) {
+    let key = setting.plain_key();
     match meaning {
         Meaning::Value(fact) => {
             let denied = || Facts::denied(*fact).map(|word| vec![word.to_owned()]);
@@ -188,6 +204,7 @@ fn apply(setting: &Setting, meaning: &Meaning, facts: &mut Facts) {
                 };
                 let said = match word {
                     Some("=") => setting.words.clone(),
+                    Some("=pair") => setting.words.iter().map(|it| format!("{key}={it}")).collect(),
                     Some("=key") => {
                         setting.key.rsplit('.').next().map(str::to_owned).into_iter().collect()
                     }

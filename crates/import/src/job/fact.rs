@@ -115,8 +115,14 @@ pub(super) enum Fact {
     Expert,
     /// Data-parallel ranks of a service share its experts.
     Spread,
+    /// The data-parallel ranks of a service lie within its tensor-parallel group.
+    WithinTensor,
+    /// Each device of that group is such a rank.
+    AllWithinTensor,
     /// ZeRO stage.
     Zero,
+    /// Axes of a mesh of devices with their sizes: `ici_fsdp_parallelism=16`.
+    Mesh,
     /// Machines.
     Nodes,
     /// Machines beside those: the master of workers.
@@ -131,6 +137,8 @@ pub(super) enum Fact {
     Devices,
     /// Processes of a batch job.
     Tasks,
+    /// Processes of a machine.
+    TasksPerNode,
     /// Devices of such a process.
     DevicesPerTask,
     /// The device.
@@ -189,6 +197,14 @@ impl Facts {
                 self.0.extend(name.map(|name| (Fact::Accelerator, vec![name])));
                 self.0.extend(count.map(|count| (count_of, vec![count.to_string()])));
             }
+            Fact::Mesh => {
+                let axis = |word: &str| word.split('=').next().map(str::to_owned);
+                let mesh = self.0.entry(fact).or_default();
+                for word in words {
+                    mesh.retain(|known| axis(known) != axis(&word));
+                    mesh.push(word);
+                }
+            }
             fact => {
                 self.0.insert(fact, words);
             }
@@ -197,11 +213,11 @@ impl Facts {
 
     /// Overrules how many devices the job takes.
     pub(super) fn take(&mut self, devices: u64) {
-        use Fact::{Data, Devices, DevicesPerNode, DevicesPerTask, Groups, MoreNodes, Nodes};
-        use Fact::{Replicate, Tasks};
-        for fact in
-            [Nodes, MoreNodes, Groups, DevicesPerNode, Tasks, DevicesPerTask, Data, Replicate]
-        {
+        use Fact::{Data, Devices, DevicesPerNode, DevicesPerTask, Groups, Mesh, MoreNodes, Nodes};
+        use Fact::{Replicate, Tasks, TasksPerNode};
+        let counts =
+            [Nodes, MoreNodes, Groups, DevicesPerNode, Tasks, TasksPerNode, DevicesPerTask];
+        for fact in counts.into_iter().chain([Data, Replicate, Mesh]) {
             self.0.remove(&fact);
         }
         self.0.insert(Devices, vec![devices.to_string()]);
@@ -211,11 +227,31 @@ impl Facts {
     pub(super) fn nodes(&self) -> Option<u64> {
         let [nodes, more, groups] =
             [Fact::Nodes, Fact::MoreNodes, Fact::Groups].map(|fact| self.count(fact));
+        // As many machines as the processes fill.
+        let of_tasks = || Some(self.count(Fact::Tasks)?.div_ceil(self.count(Fact::TasksPerNode)?));
+        let nodes = nodes.or_else(of_tasks);
         let of_group = match (nodes, more) {
             (Some(nodes), Some(more)) => nodes.checked_add(more)?,
             (nodes, more) => nodes.or(more)?,
         };
         of_group.checked_mul(groups.unwrap_or(1))
+    }
+
+    /// Processes of a batch job, as far as they are said.
+    pub(super) fn tasks(&self) -> Option<u64> {
+        let of_nodes = || self.count(Fact::TasksPerNode)?.checked_mul(self.nodes()?);
+        self.count(Fact::Tasks).or_else(of_nodes)
+    }
+
+    /// Devices of a mesh by the sizes of its axes. `MaxText` fills the axis over which it shards with
+    /// the devices that are left, where no size of it is said.
+    pub(super) fn mesh(&self) -> Option<u64> {
+        let sizes: Vec<(&str, &str)> =
+            self.words(Fact::Mesh)?.iter().filter_map(|it| it.split_once('=')).collect();
+        let filled = !sizes.iter().any(|(axis, _)| *axis == "ici_fsdp_parallelism");
+        let product =
+            sizes.iter().try_fold(1_u64, |all, (_, size)| all.checked_mul(size.parse().ok()?));
+        product.filter(|_| !filled)
     }
 
     /// What a setting says of a fact by `false` or `none`; nothing of most.
@@ -241,6 +277,8 @@ impl Facts {
     /// A number such as `4096`, `8k`, `1e6` or `2B`.
     pub(super) fn number(&self, fact: Fact) -> Option<f64> {
         let word = self.word(fact)?.replace(['_', ','], "");
+        // Of a range of machines, the fewest.
+        let word = words_of_range(&word).map_or(word.clone(), |(least, _)| least.to_owned());
         let letters = word.trim_end_matches(|c: char| c.is_ascii_alphabetic());
         let scale = match word[letters.len()..].to_ascii_lowercase().as_str() {
             "" | "tok" | "ba" | "ep" | "tokens" => 1.0,
@@ -259,6 +297,13 @@ impl Facts {
         let value = self.number(fact)?;
         ((1.0..1e15).contains(&value) && value.fract() == 0.0).then_some(value as u64)
     }
+}
+
+/// The ends of a range of whole numbers: `2-4`.
+pub(super) fn words_of_range(word: &str) -> Option<(&str, &str)> {
+    let (least, most) = word.split_once('-')?;
+    let is_count = |word: &str| !word.is_empty() && word.bytes().all(|it| it.is_ascii_digit());
+    (is_count(least) && is_count(most)).then_some((least, most))
 }
 
 /// A device and a count: `gpu:h100:8`, `H100:8`, `8`, `nvidia-h100-80gb`.

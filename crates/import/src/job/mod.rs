@@ -191,7 +191,9 @@ impl<'a> Reader<'a> {
         self.cluster();
         let program = |image: &Setting| {
             let name = stem(image.words.first()?);
-            Dialect::of_program(&name).map(|_| name)
+            // KServe names its servers by the format of the model: `huggingfaceserver`.
+            let server = format!("{name}server");
+            [name, server].into_iter().find(|it| Dialect::of_program(it).is_some())
         };
         let mut containers: IndexMap<String, Vec<Setting>> = IndexMap::new();
         for command in commands {
@@ -360,7 +362,9 @@ impl<'a> Reader<'a> {
         for at in 0..=words.len() {
             let here = (at < words.len()).then(|| program(words, at)).flatten();
             // The user's own script or module ends the arguments of its launcher.
+            // `-m` is a model to some programs.
             let module = at > 0 && ["-m", "--module"].contains(&words[at - 1].as_str());
+            let module = module && !heard.is_some_and(|dialect| dialect.has("m"));
             let script = words.get(at).is_some_and(|word| ending(word) == "py" || module);
             if at < words.len() && here.is_none() && !script {
                 continue;

@@ -433,6 +433,58 @@ impl Writer<'_> {
         Some(name.to_owned())
     }
 
+    /// The tensor- and the data-parallel degree of a service. Engines that split the tensor-parallel
+    /// group into data-parallel ranks of attention count the ranks in both.
+    fn ranks(&mut self) -> (Option<u64>, Option<u64>) {
+        let (tensor, data) = (self.facts.count(Fact::Tensor), self.facts.count(Fact::Data));
+        if self.facts.has(Fact::AllWithinTensor) {
+            return (tensor.map(|_| 1), tensor);
+        }
+        match (tensor, data) {
+            (Some(group), Some(ranks)) if self.facts.has(Fact::WithinTensor) => {
+                if group % ranks == 0 {
+                    return (Some(group / ranks), data);
+                }
+                self.note(format!(
+                    "{ranks} ranks do not divide the {group} devices that they share"
+                ));
+                (tensor, None)
+            }
+            degrees => degrees,
+        }
+    }
+
+    /// The number format of a service's weights: as said, or that which they are stored in. A method
+    /// that takes the weights as they are stored says less than the model's name.
+    fn weights(&mut self) -> Option<String> {
+        let model = self.facts.word(Fact::Model);
+        let stored = model.and_then(words::stored).map(str::to_owned);
+        let method = self.facts.word(Fact::Quantization).filter(|it| words::takes_stored(it));
+        let fact = [Fact::Quantization, Fact::Precision].into_iter().find(|it| self.facts.has(*it));
+        if method.is_none()
+            && let Some(format) = fact.and_then(|fact| self.format(fact))
+        {
+            return Some(format);
+        }
+        if let Some((bits, format)) = model.and_then(words::gguf)
+            && let Some(format) = format
+            && bits != format.trim_start_matches(|c: char| !c.is_ascii_digit())
+        {
+            self.note(format!("weights of {bits} bits are counted as {format}"));
+        }
+        stored.or_else(|| method.and_then(precision))
+    }
+
+    /// The number format of a fact; one that no format is known as is noted, `auto` is none.
+    fn format(&mut self, fact: Fact) -> Option<String> {
+        let word = self.facts.word(fact).filter(|it| *it != "auto")?;
+        let found = precision(word);
+        if found.is_none() {
+            self.note(format!("no number format is known as {word}: it is not counted"));
+        }
+        found
+    }
+
     /// The section `inference` of a serving engine. A command line says nothing of its traffic, so
     /// one request a second of 1,000 tokens in and 250 out is assumed, with a note.
     fn service(&mut self) -> Json {
@@ -465,33 +517,25 @@ impl Writer<'_> {
                 "the job runs {replicas} replicas; here the traffic says how many it takes"
             ));
         }
-        // Nothing said is the format that the weights are stored in.
-        let stated = facts.word(Fact::Quantization).or_else(|| facts.word(Fact::Precision));
-        let stated = stated.filter(|it| *it != "auto").and_then(precision);
-        let published = || facts.word(Fact::Model).and_then(words::stored);
-        let stated = stated.or_else(|| published().map(str::to_owned));
-        put(&mut service, "precision", stated.map(Json::from));
-        let kv = facts.word(Fact::KvPrecision).filter(|it| *it != "auto").and_then(precision);
+        let weights = self.weights();
+        put(&mut service, "precision", weights.map(Json::from));
+        let kv = self.format(Fact::KvPrecision);
         put(&mut service, "kv_precision", kv.map(Json::from));
         let mut layout = Map::new();
+        let (tensor, data) = self.ranks();
         let shares = facts.has(Fact::Spread) || facts.count(Fact::Expert).is_some_and(|it| it > 1);
-        for (key, fact) in [
-            ("tensor", Fact::Tensor),
-            ("pipeline", Fact::Pipeline),
-            ("data", Fact::Data),
-            ("expert", Fact::Expert),
+        if let Some(copies) = data.filter(|copies| !shares && *copies > 1) {
+            self.note(format!(
+                "the job runs {copies} copies; here the traffic says how many it takes"
+            ));
+        }
+        for (key, count) in [
+            ("tensor", tensor),
+            ("pipeline", facts.count(Fact::Pipeline)),
+            ("data", data.filter(|_| shares)),
+            ("expert", facts.count(Fact::Expert)),
         ] {
-            let count = facts.count(fact);
-            match count {
-                Some(copies) if fact == Fact::Data && !shares => {
-                    if copies > 1 {
-                        self.note(format!(
-                            "the job runs {copies} copies; here the traffic says how many it takes"
-                        ));
-                    }
-                }
-                count => put(&mut layout, key, count.map(Json::from)),
-            }
+            put(&mut layout, key, count.map(Json::from));
         }
         put(&mut service, "parallelism", (!layout.is_empty()).then_some(Json::Object(layout)));
         put(&mut service, "max_batch", facts.count(Fact::MaxBatch).map(Json::from));

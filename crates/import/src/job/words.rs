@@ -5,14 +5,17 @@ use flopcast_core::quantity::Precision;
 
 /// A model's name: a local path's last folder; `llama3_1_8b` as `llama3.1.8b`.
 pub(super) fn model_name(word: &str) -> String {
-    let local = word.starts_with(['/', '.', '~', '$']) || word.matches('/').count() > 1;
     let word = word.trim_end_matches('/');
+    let file = word.strip_suffix(".gguf");
+    let local =
+        file.is_some() || word.starts_with(['/', '.', '~', '$']) || word.matches('/').count() > 1;
     // A cache of the Hub: `models--owner--name/snapshots/<commit>`.
     let cached = word.split('/').find_map(|part| part.strip_prefix("models--"));
     if let Some((owner, name)) = cached.and_then(|cached| cached.split_once("--")) {
         return format!("{owner}/{name}");
     }
     let word = if local { word.rsplit('/').next().unwrap_or(word) } else { word };
+    let word = file.map_or(word, |_| without_format(word.trim_end_matches(".gguf")));
     let word = word.rsplit("://").next().unwrap_or(word);
     let word = word.replace("code_llama2", "codellama");
     let word = word.as_str();
@@ -41,6 +44,55 @@ pub(super) fn model_name(word: &str) -> String {
             c => *c,
         })
         .collect()
+}
+
+/// A GGUF file's name without its part of several (`-00001-of-00003`) and its format (`-Q4_K_M`).
+fn without_format(name: &str) -> &str {
+    let mut name = name;
+    if let Some((whole, parts)) = name.rsplit_once("-of-")
+        && !parts.is_empty()
+        && parts.bytes().all(|it| it.is_ascii_digit())
+    {
+        name = whole.rsplit_once('-').map_or(whole, |(name, _)| name);
+    }
+    while let Some((rest, last)) = name.rsplit_once(['-', '.'])
+        && (gguf_format(last).is_some() || last == "UD")
+    {
+        name = rest;
+    }
+    name
+}
+
+/// The bits of a weight in a model file's name, by the formats of llama.cpp, and the format that
+/// has as many or the next more; none where no format has so many.
+pub(super) fn gguf(name: &str) -> Option<(&str, Option<&'static str>)> {
+    name.strip_suffix(".gguf").unwrap_or(name).rsplit(['-', '.', ':', '/']).find_map(gguf_format)
+}
+
+/// The same of the name of a format: `Q4_K_M`, `IQ2_XS`, `q8_0`.
+fn gguf_format(word: &str) -> Option<(&str, Option<&'static str>)> {
+    let from = word.find(|c: char| c.is_ascii_digit())?;
+    let (kind, rest) = word.split_at(from);
+    if !["q", "iq", "tq"].contains(&&*kind.to_ascii_lowercase()) {
+        return None;
+    }
+    let bits = &rest[..1];
+    if !rest[1..].is_empty() && !rest[1..].starts_with('_') {
+        return None;
+    }
+    let format = match bits {
+        "1" | "2" | "3" | "4" => Some("int4"),
+        "5" | "6" | "8" => Some("int8"),
+        _ => None,
+    };
+    Some((bits, format))
+}
+
+/// True for a method of quantization that takes weights as they are stored, in whatever format.
+pub(super) fn takes_stored(method: &str) -> bool {
+    let method = method.to_ascii_lowercase();
+    let known = ["gptq", "awq", "compressed", "modelopt", "gguf", "auto-round", "quark", "marlin"];
+    known.iter().any(|it| method.starts_with(it))
 }
 
 /// The size that a model's name says: `4B`, or with its active part `30B-A3B`.
@@ -79,20 +131,24 @@ pub(super) fn parameters(size: &str) -> Option<f64> {
 /// The number format in which a model's weights are published, where its name says it or the model
 /// is known to come in none else.
 pub(super) fn stored(name: &str) -> Option<&'static str> {
+    if let Some((_, format)) = gguf(name) {
+        return format;
+    }
     let name = name.to_ascii_lowercase();
     let known = [
         ("nvfp4", "nvfp4"),
         ("mxfp4", "mxfp4"),
         ("-fp4", "nvfp4"),
         ("fp8", "fp8"),
+        ("w8a8", "int8"),
+        ("w8a16", "int8"),
+        ("int8", "int8"),
+        ("8bit", "int8"),
         ("awq", "int4"),
         ("gptq", "int4"),
         ("int4", "int4"),
         ("w4a16", "int4"),
         ("4bit", "int4"),
-        ("q4_", "int4"),
-        ("w8a8", "int8"),
-        ("int8", "int8"),
         // Their model cards: 8 bits of DeepSeek and Kimi, 4 bits of gpt-oss.
         ("deepseek-v3", "fp8"),
         ("deepseek-r1", "fp8"),
@@ -220,8 +276,12 @@ pub(super) fn precision(word: &str) -> Option<String> {
     if let Some(format) = Precision::named(&word) {
         return Some(format.name().to_owned());
     }
+    if let Some((_, format)) = gguf_format(&word) {
+        return format.map(str::to_owned);
+    }
     // Words that hold a format: `bf16-mixed`, `amp_bf16`, `fp8_e4m3`, `awq_marlin`.
     let known = [
+        ("w4a", "int4"),
         ("mxfp4", "mxfp4"),
         ("nvfp4", "nvfp4"),
         ("fp8", "fp8"),
@@ -241,6 +301,7 @@ pub(super) fn precision(word: &str) -> Option<String> {
         ("4bit", "int4"),
         ("int8", "int8"),
         ("8bit", "int8"),
+        ("eetq", "int8"),
         ("32", "fp32"),
         ("auto", "bf16"),
         ("16", "fp16"),
@@ -301,6 +362,21 @@ mod tests {
         check("llama3_1/8B_lora_single_device", "llama3.1-8B");
         check("gs://bucket/models/gemma-2-9b", "gemma-2-9b");
         check("/hub/models--openai--gpt-oss-20b/snapshots/6cee5e", "openai/gpt-oss-20b");
+        check("models/Llama-3.2-3B-Instruct-Q4_K_M.gguf", "Llama-3.2-3B-Instruct");
+        check("Qwen3-235B-A22B-UD-IQ2_XS-00001-of-00003.gguf", "Qwen3-235B-A22B");
+    }
+
+    #[test]
+    fn formats_of_weights_that_names_say() {
+        let check = |name: &str, wanted: Option<&str>| assert_eq!(stored(name), wanted, "{name}");
+        check("x/Llama-3.1-8B-Instruct-GGUF:Q8_0", Some("int8"));
+        check("Llama-3.1-8B-Instruct-Q5_K_M.gguf", Some("int8"));
+        check("Llama-3.1-8B.Q6_K.gguf", Some("int8"));
+        check("Llama-3.1-8B-IQ2_XS-00001-of-00002.gguf", Some("int4"));
+        check("x/Llama-3.1-8B-GGUF:Q3_K_L", Some("int4"));
+        check("Qwen/Qwen2.5-7B-Instruct-GPTQ-Int8", Some("int8"));
+        check("Qwen/Qwen2.5-7B-Instruct-GPTQ-Int4", Some("int4"));
+        check("Qwen/Qwen2.5-7B-Instruct", None);
     }
 
     #[test]

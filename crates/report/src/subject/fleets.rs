@@ -1,6 +1,6 @@
 //! Fleets side by side: the cheapest, the greenest and the smallest that keep the SLO.
 
-use flopcast_study::fleets::{Choice, Merits, Verdict};
+use flopcast_study::fleets::{Choice, Merits, Objective, Verdict};
 use flopcast_study::space::Space;
 use serde_json::{Map, Value, json};
 
@@ -19,6 +19,8 @@ pub struct Fleets<'a> {
     pub space: &'a Space<'a>,
     /// The verdicts.
     pub choice: &'a Choice,
+    /// By what they are ranked.
+    pub objective: Objective,
     /// The last axis is of layouts, searched for every combination of the others.
     pub searched: bool,
 }
@@ -33,11 +35,11 @@ impl Fleets<'_> {
 
 impl Subject for Fleets<'_> {
     fn doc(&self) -> Doc {
-        let Self { name, space, choice, .. } = self;
+        let Self { name, space, choice, objective, .. } = self;
         let mut doc = Doc { rows: Some(rows(space, choice)), ..Doc::titled(*name) };
         doc.push(Block::Section("Fleets that keep the SLO, first year".to_owned()));
         doc.push_some(Block::List(best(space, choice)));
-        let grid = grid(space, choice, self.together());
+        let grid = grid(space, choice, self.together(), *objective);
         doc.push(if grid.is_empty() {
             Block::List(vec!["none".to_owned()])
         } else {
@@ -59,7 +61,7 @@ impl Subject for Fleets<'_> {
     }
 
     fn json(&self) -> Option<Value> {
-        Some(value(self.space, self.choice))
+        Some(value(self.space, self.choice, self.objective))
     }
 }
 
@@ -77,7 +79,10 @@ fn best(space: &Space<'_>, choice: &Choice) -> Vec<String> {
         .collect();
     let cost = |at: u64| choice.at(at)?.merits.cost_usd;
     let least = choice.cheapest.and_then(cost);
-    let others = choice.best_of_each(1).into_iter().filter(|(at, _)| Some(*at) != choice.cheapest);
+    let others = choice
+        .best_of_each(1, Objective::Cost)
+        .into_iter()
+        .filter(|(at, _)| Some(*at) != choice.cheapest);
     let next = others.take(1).find_map(|(at, it)| Some((at, it.merits.cost_usd? / least? - 1.0)));
     if let Some((at, more)) = next {
         lines.push(format!("next: {}, {:+.0} %", name(at), 100.0 * more));
@@ -86,18 +91,22 @@ fn best(space: &Space<'_>, choice: &Choice) -> Vec<String> {
 }
 
 /// The fleets that are best in some respect, with rate, devices, cost and carbon.
-fn grid(space: &Space<'_>, choice: &Choice, together: u64) -> Grid {
+fn grid(space: &Space<'_>, choice: &Choice, together: u64, objective: Objective) -> Grid {
     let names = space.axes().iter().map(|axis| axis.name.rsplit('.').next().unwrap_or_default());
     let columns = ["rate/s", "devices", "USD", "kgCO2e"].map(Column::numbers);
-    let mut grid = Grid::new(names.map(Column::words).chain(columns));
-    for (at, sized) in choice.best_of_each(together) {
+    let energy = (objective == Objective::Energy).then(|| Column::numbers("kWh"));
+    let mut grid = Grid::new(names.map(Column::words).chain(columns).chain(energy));
+    for (at, sized) in choice.best_of_each(together, objective) {
         let merits = sized.merits;
-        grid.push(space.labels(at).map(Cell::from).chain([
+        let cells = [
             Cell::number(sized.rate.value),
             Cell::number(merits.devices),
             Cell::known(merits.cost_usd, Cell::short),
             Cell::known(merits.co2e_kg, Cell::short),
-        ]));
+        ];
+        let energy =
+            (objective == Objective::Energy).then(|| Cell::known(merits.energy_kwh, Cell::short));
+        grid.push(space.labels(at).map(Cell::from).chain(cells).chain(energy));
     }
     grid
 }
@@ -149,8 +158,12 @@ fn rest(space: &Space<'_>, choice: &Choice, together: u64) -> Vec<String> {
 }
 
 /// Every combination with its verdict.
-fn value(space: &Space<'_>, choice: &Choice) -> Value {
-    let merits = |it: &Merits| json!({"devices": it.devices, "cost_usd": it.cost_usd, "co2e_kg": it.co2e_kg});
+fn value(space: &Space<'_>, choice: &Choice, objective: Objective) -> Value {
+    let merits = |it: &Merits| {
+        let Merits { devices, cost_usd, co2e_kg, energy_kwh } = it;
+        json!({"devices": devices, "cost_usd": cost_usd, "co2e_kg": co2e_kg, "energy_kwh": energy_kwh})
+    };
+    let best = choice.best_of_each(u64::MAX, objective).first().map(|(number, _)| *number);
     let rows: Vec<Value> = choice
         .verdicts
         .iter()
@@ -174,6 +187,7 @@ fn value(space: &Space<'_>, choice: &Choice) -> Value {
         .collect();
     json!({
         "schema": "flopcast.fleets/1",
+        "best": best,
         "cheapest": choice.cheapest,
         "greenest": choice.greenest,
         "smallest": choice.smallest,

@@ -91,9 +91,14 @@ impl Subject for Remains<'_> {
             let more = format!("... and {left} more; --format csv --front has all");
             doc.push(Block::List(vec![more]));
         }
-        let unknown = |aim: &&flopcast_study::aim::Aim| !summary.aims.contains(aim);
-        for aim in question.front.iter().filter(unknown).filter(|_| summary.feasible > 0) {
-            let text = format!("the front leaves out {}: the forecast does not know it", aim.key);
+        for (aim, rows) in &summary.unknown {
+            let text = if *rows == summary.feasible {
+                format!("the front leaves out {}: no row knows it", aim.key)
+            } else {
+                let known = if *rows == 1 { "row does" } else { "rows do" };
+                let rows = number(*rows as f64);
+                format!("{rows} {known} not know {}, and so stand off the front", aim.key)
+            };
             doc.push(Block::Text(text));
         }
         let obstacles = obstacles(summary);

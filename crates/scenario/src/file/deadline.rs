@@ -8,6 +8,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::Error as _;
 
+use crate::day::Day;
+
 /// A day, or a time after the start.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(pub plan::Deadline);
@@ -15,8 +17,8 @@ pub struct Deadline(pub plan::Deadline);
 impl<'de> Deserialize<'de> for Deadline {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        if let Ok(day) = text.trim().parse() {
-            return Ok(Self(plan::Deadline::On(day)));
+        if let Ok(day) = text.parse::<Day>() {
+            return Ok(Self(plan::Deadline::On(day.0)));
         }
         let time = text::parse(&text);
         time.map(|time| Self(plan::Deadline::Within(time))).map_err(|_| {

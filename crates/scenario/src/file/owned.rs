@@ -21,6 +21,7 @@ pub struct Owned {
     pub interconnect: Option<Given<Share>>,
     /// The day of that price; the placement's start. With `price_change`, the hardware enters at
     /// its value on the first day.
+    #[serde(default, deserialize_with = "crate::day::located")]
     pub bought: Option<Located<chrono::NaiveDate>>,
     /// Service life, over which it is written off in equal parts.
     pub amortisation: Option<Given<Time>>,

@@ -3,6 +3,7 @@
 use flopcast_core::quantity::text::split_number;
 use flopcast_import::document::{Node, Value};
 
+use super::places::CATALOG;
 use super::{text_like, typed_in};
 
 /// Nodes and the devices of each, as the count of devices.
@@ -58,6 +59,42 @@ pub(super) fn hardware(document: &Node, key: &str, value: &Node) -> Option<Vec<(
     Some(vec![(section.to_owned(), value.clone())])
 }
 
+/// Machines of a cloud, or slices of processors, as their devices: `4 x p4d.24xlarge` is 32 A100.
+pub(super) fn machines(document: &mut Node, notes: &mut Vec<String>) {
+    for section in ["training.hardware", "inference.hardware"] {
+        let [count, device] = ["count", "accelerator"].map(|key| format!("{section}.{key}"));
+        let typed = typed_in(document, section, &["instance", "instance_type", "machine_type"]);
+        if let [typed] = typed.as_slice()
+            && document.at(&device).is_none()
+            && let Some(node) = document.take(typed)
+        {
+            let _ = document.put(&device, node);
+        }
+        let Some(Node { value: Value::Text(name), place }) = document.at(&device) else { continue };
+        // The names of most devices are of another form, which saves looking them up.
+        let end = name.rsplit('-').next().unwrap_or(name);
+        let size = end.strip_suffix('g').unwrap_or(end).parse::<u64>().is_ok();
+        if !(size || name.contains(['.', '_'])) || CATALOG.accelerator(name).is_ok() {
+            continue;
+        }
+        let (name, place) = (name.clone(), place.clone());
+        let Some((found, each)) = CATALOG.machine(&name) else { continue };
+        let machines = match document.at(&count).map(|node| &node.value) {
+            Some(Value::Number(machines)) => *machines,
+            None => 1.0,
+            Some(_) => continue,
+        };
+        let node = |value| Node { value, place: place.clone() };
+        let devices = machines * each as f64;
+        notes.push(format!("`{device}: {name}` as {devices} x `{}`", found.id));
+        let _ = document.put(&device, node(Value::Text(found.id.clone())));
+        // A service sizes its own fleet.
+        if section.starts_with("training") || document.at(&count).is_some() {
+            let _ = document.put(&count, node(Value::Number(devices)));
+        }
+    }
+}
+
 /// A device and how many: `64x H100`, `H100:64`, `8 nodes of 8 H100`. Numbers behind the device's
 /// name belong to it (`RTX 4090`), unless an `x` stands between.
 pub(super) fn count_and_device(text: &str) -> Option<(f64, String)> {
@@ -77,6 +114,17 @@ pub(super) fn count_and_device(text: &str) -> Option<(f64, String)> {
         {
             add(first);
             word = rest;
+        }
+        // `a100x8`, where the name has a digit before the `x`: `rtx4090` has none.
+        if device.is_empty()
+            && let Some((name, last)) = word.rsplit_once(['x', 'X'])
+            && name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && name.ends_with(|c: char| c.is_ascii_alphanumeric())
+            && name.contains(|c: char| c.is_ascii_digit())
+            && let Some(last) = number(last)
+        {
+            add(last);
+            word = name;
         }
         // `H100:64`, `H100x64`.
         if let Some((name, last)) = word.rsplit_once([':', '*', '×'])
@@ -154,6 +202,8 @@ mod tests {
             ("H100 x 64", 64.0, "H100"),
             ("H100:64", 64.0, "H100"),
             ("64 H100s", 64.0, "H100"),
+            ("a100x8", 8.0, "a100"),
+            ("A100-80GBx8", 8.0, "A100-80GB"),
             ("64 * NVIDIA H100 80GB", 64.0, "NVIDIA H100 80GB"),
             ("8 nodes of 8 H100", 64.0, "H100"),
             ("8x8 H100", 64.0, "H100"),
@@ -177,12 +227,24 @@ mod tests {
         for text in ["50 GB/s/device", "3.2 Tbps", "400 Gbit/s/node", "InfiniBand", "EFA"] {
             assert_eq!(link(text), text);
         }
-        for text in ["H100", "RTX 4090", "h100-sxm", "mi300x", "", "8", "x"] {
+        for text in ["H100", "RTX 4090", "h100-sxm", "mi300x", "rtx4090", "", "8", "x"] {
             assert_eq!(count_and_device(text), None, "{text}");
         }
         check(
             "training: {nodes: 8, gpus_per_node: 8, gpu: H100}",
             "training: {hardware: {count: 64, accelerator: H100}}",
+        );
+        check(
+            "training: {hardware: 4 x p4d.24xlarge}",
+            "training: {hardware: {count: 32, accelerator: a100-sxm-40gb}}",
+        );
+        check(
+            "training: {hardware: {instance: p5.48xlarge, count: 2}}",
+            "training: {hardware: {count: 16, accelerator: h100-sxm}}",
+        );
+        check(
+            "training: {hardware: TPU v5e-256}",
+            "training: {hardware: {count: 256, accelerator: tpu-v5e}}",
         );
         check("inference: {gpus: L4}", "inference: {hardware: {accelerator: L4}}");
         check("training: {devices: RTX 4090}", "training: {hardware: {accelerator: RTX 4090}}");
