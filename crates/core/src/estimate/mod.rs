@@ -76,7 +76,7 @@ pub struct Tco {
     pub horizon_years: Traced<f64>,
     /// The sum of all payments: cost of training + cost of each year of serving, in nominal USD.
     pub total: Value<Money>,
-    /// All payments discounted to the start: training now, each year of serving at its end.
+    /// The cost discounted to the start, as it is expensed: training now, each year at its end.
     pub present_value: Value<Money>,
     /// Facility energy of training and of every year: IT energy x PUE.
     pub energy: Value<Energy>,

@@ -247,7 +247,7 @@ impl Card {
 pub struct Finance {
     /// Years of service, the horizon.
     pub years: u32,
-    /// Discount rate per year, nominal; payments of a year are discounted from its end.
+    /// Discount rate per year, nominal; the cost of a year is discounted from its end.
     pub discount_rate: Input<f64>,
     /// Change of the rents of serving per year.
     pub price_change: Input<YearlyRate>,
