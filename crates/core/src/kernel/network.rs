@@ -278,7 +278,7 @@ impl Setup {
         let mut cost = self.cost(work, device);
         let n = fleet.devices;
         // Each device updates its part of the rows: what all samples read of it.
-        cost.rows[1] = cost.rows[1] / n;
+        cost.rows[1] /= n;
         let alone = cost.time(samples);
         if n <= 1.0 {
             return Step { total: alone, links: Time::from_stored(0.0) };

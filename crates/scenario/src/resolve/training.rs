@@ -212,11 +212,10 @@ fn framework(training: &Training, timed: bool, notes: &mut Notes) -> Result<()> 
     let name = framework.value.as_str();
     let runtime = kernel::calibration::Calibration::shipped()?.runtime(name);
     match Calibration::shipped()?.framework_named(name) {
-        Ok(Some(_)) => {}
         Ok(None) if timed => notes.warn(format!(
             "no run of `{name}` was ever measured: it is timed as a usual framework, in its own formats"
         )),
-        Ok(None) => {}
+        Ok(_) => {}
         Err(_) if !timed && (runtime.compiled || runtime.channels_last) => {}
         Err(error) => return Err(error.at(Some(&framework.place))),
     }
