@@ -85,7 +85,7 @@ fn the_parts_stand_in_tables_that_can_be_read() {
     let widest = table.map(|line| line.chars().count()).max().unwrap_or_default();
     assert!((60..80).contains(&widest), "{widest}\n{text}");
     let to = file.replace(".yaml", ".ghg.md");
-    stdout(&["report", &file, "-o", &to]);
+    stdout(&["report", &file, "-o", &to, "--force"]);
     let statement = std::fs::read_to_string(&to).expect("a statement");
     let heads = statement.lines().filter(|line| line.contains("year 1"));
     let heads: Vec<_> = heads.map(|line| line.matches("year 1").count()).collect();

@@ -179,13 +179,14 @@ fn what_is_computed_anew_is_counted() {
 /// nothing is known is refused whatever else is given.
 #[test]
 fn frameworks_without_a_measured_run() {
-    let usual = figure("", HOURS);
+    // In one layout: with less memory another one may be the fastest.
     let layout = "  parallelism: {zero: 3, micro_batch: 1, recompute: full}\n";
+    let usual = figure(layout, HOURS);
     for (framework, bytes) in
         [("deepspeed", 18.0), ("pytorch", 18.0), ("huggingface", 18.0), ("trl", 8.0), ("jax", 16.0)]
     {
         let framework = format!("  framework: {framework}\n");
-        close(&framework, figure(&framework, HOURS), usual, 0.05);
+        close(&framework, figure(&format!("{framework}{layout}"), HOURS), usual, 0.03);
         let run = estimate(&format!("{framework}{layout}"), DATA).unwrap();
         let part = |name: &str| number(&run, &format!("training.memory_gb.{name}"));
         let kept = part("weights") + part("gradients") + part("optimizer");

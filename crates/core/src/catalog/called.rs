@@ -87,8 +87,11 @@ impl Catalog {
         let area =
             self.generic(name).map(|it| it.region.as_str()).or_else(|| self.area_called(name));
         let lies = |place: &Place, area: &str| place.country == area || place.zone == area;
-        let ways: [&dyn Fn(&Place) -> bool; 4] = [
+        // The name of a country means any of its regions, also where one of them is called so.
+        let whole = self.generic(name).filter(|it| it.zone.is_empty() || it.country == it.zone);
+        let ways: [&dyn Fn(&Place) -> bool; 5] = [
             &|place| letters(&place.region) == wanted,
+            &|place| whole.is_some_and(|it| lies(place, &it.region)),
             &|place| parts(&place.location).any(|part| part == wanted),
             &|place| words(&place.location).any(|word| word == wanted),
             &|place| area.is_some_and(|area| lies(place, area)),

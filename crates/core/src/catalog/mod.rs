@@ -336,7 +336,9 @@ impl Catalog {
     /// names of price lists (`p4d.24xlarge`, `a3-highgpu-8g`, `Standard_ND96isr_H100_v5`) and of
     /// slices (`v5e-256`, `TPU v4-512`).
     pub fn machine(&self, name: &str) -> Option<(&Accelerator, u64)> {
-        self.slice(name).or_else(|| self.instance(name))
+        // Some sell a machine by the name of its device.
+        let is_device = || self.accelerator(name).is_ok();
+        self.slice(name).or_else(|| self.instance(name)).filter(|_| !is_device())
     }
 
     /// A slice of Google's processors. Generations of two cores a chip count the cores (v2 to v4 and

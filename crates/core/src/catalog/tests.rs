@@ -44,7 +44,7 @@ fn tables_hold_every_row_once() {
     }
     let catalog = catalog();
     check(&catalog.devices(), 99);
-    check(&catalog.aliases(), 132);
+    check(&catalog.aliases(), 135);
     check(&catalog.price_rows(), 655);
     check(&catalog.api_rows(), 111);
     check(&catalog.places(), 469);
