@@ -141,15 +141,14 @@ enum Attention {
 /// The presets: a name a line, or in the format that is asked for.
 fn presets(global: &Global) -> Result<ExitCode> {
     let names = spec::preset_names();
-    match global.format {
-        Format::Table => print(&names.collect::<Vec<_>>().join("\n")),
-        _ => {
-            let mut grid = Grid::new([Column::words("model")]);
-            names.for_each(|name| grid.push([Cell::from(name)]));
-            let mut doc = Doc::default();
-            doc.push(Block::Grid(grid));
-            global.print(&doc)
-        }
+    if global.format == Format::Table {
+        print(&names.collect::<Vec<_>>().join("\n"))
+    } else {
+        let mut grid = Grid::new([Column::words("model")]);
+        names.for_each(|name| grid.push([Cell::from(name)]));
+        let mut doc = Doc::default();
+        doc.push(Block::Grid(grid));
+        global.print(&doc)
     }
 }
 

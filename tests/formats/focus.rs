@@ -163,7 +163,7 @@ fn what_is_billed_is_the_cash_flow() {
             cost += number(effective.clone());
             match category.as_str() {
                 "Purchase" => {
-                    assert_eq!(number(effective), 0.0, "{name}");
+                    assert!(number(effective).abs() < 1e-12, "{name}");
                     let month = month[..7].to_owned();
                     match months.iter_mut().find(|(known, _)| *known == month) {
                         Some((_, sum)) => *sum += number(billed),

@@ -190,7 +190,8 @@ fn frameworks_without_a_measured_run() {
         let run = estimate(&format!("{framework}{layout}"), DATA).unwrap();
         let part = |name: &str| number(&run, &format!("training.memory_gb.{name}"));
         let kept = part("weights") + part("gradients") + part("optimizer");
-        assert!(kept <= 1.3 * bytes * 8.03 / 16.0, "{framework}: {kept}");
+        // A sixteenth of 8.03B parameters, and the table of 0.525B gathered, with its gradients.
+        assert!(kept <= bytes * 8.03 / 16.0 + 2.0 * 2.0 * 0.525, "{framework}: {kept}");
         let why = run["training"]["prediction"].to_string() + &run["warnings"].to_string();
         holds(&framework, &why, &["was ever measured"]);
     }

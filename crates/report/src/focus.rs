@@ -201,8 +201,8 @@ fn billed(report: &Report) -> Result<()> {
     };
     let name = &report.name;
     let error = Error::input(format!("{name}: {path} is unknown, and a bill needs every charge"));
-    let figures = report.figures.iter().filter(|it| it.key.id == Id::TotalCost);
-    let why = figures.filter_map(|it| Some(it.unknown()?.why.clone())).next();
+    let mut figures = report.figures.iter().filter(|it| it.key.id == Id::TotalCost);
+    let why = figures.find_map(|it| Some(it.unknown()?.why.clone()));
     let usual = "name a provider that sells its devices, or give a price";
     Err(error.hint(why.unwrap_or_else(|| usual.to_owned())))
 }

@@ -72,9 +72,10 @@ const GRACE: Duration = Duration::from_secs(5);
 
 fn too_long(question: &Question, most: Duration) -> Error {
     let error = Error::limit(format!("the answer takes longer than {} s", most.as_secs()));
-    error.hint(match question.long {
-        true => format!("ask for less, or as a job: POST /v1/{}/jobs", question.name),
-        false => "ask for less".to_owned(),
+    error.hint(if question.long {
+        format!("ask for less, or as a job: POST /v1/{}/jobs", question.name)
+    } else {
+        "ask for less".to_owned()
     })
 }
 

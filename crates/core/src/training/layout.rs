@@ -305,7 +305,7 @@ mod tests {
         for trained in [1.0, 0.3, 0.005] {
             for accelerator in ["l40s", "h100-sxm", "a100-80gb-sxm"] {
                 let state = State { trained, ..ADAMW };
-                let of = Wish { trained, state, ..wish(64, 256) };
+                let of = Wish { state, trained, ..wish(64, 256) };
                 let plan = plan(&llama3_70b(), of, &platform(accelerator)).unwrap();
                 let least = plan.best.step.total / (1.0 + INDIFFERENCE);
                 let faster = plan.runners_up.iter().find(|it| it.step.total < least);

@@ -112,9 +112,7 @@ fn odd(error: Error, config: &Config) -> Error {
             error.hint(format!("`{key}` is the text \"{text}\": write it without quotes"))
         }
         Value::Bool(_) | Value::List(_) => error.hint(format!("`{key}` is no number")),
-        _ if value.whole().is_some_and(|it| it <= 0) => {
-            error.hint(format!("`{key}` is not above 0"))
-        }
+        Value::Int(..=0) => error.hint(format!("`{key}` is not above 0")),
         _ => error,
     })
 }
