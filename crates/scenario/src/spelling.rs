@@ -293,11 +293,17 @@ fn region(text: &str) -> String {
 /// What a text means.
 type Meaning = fn(&str) -> String;
 
+/// A provider's region with the dashes that it has; codes in capitals keep theirs (`OWID_EU27`).
+fn dashed(region: &str) -> String {
+    let own = region.starts_with(|c: char| c.is_ascii_lowercase());
+    if own { region.replace('_', "-") } else { region.to_owned() }
+}
+
 /// Values of which a part is spelled otherwise, each by its path.
 const TEXTS: &[(&str, Meaning)] = &[
     ("inference.traffic.requests", rate),
-    ("placement.region", |text| text.replace('_', "-")),
-    ("inference.placement.region", |text| text.replace('_', "-")),
+    ("placement.region", dashed),
+    ("inference.placement.region", dashed),
     ("training.hardware.network", link),
     ("training.deadline", |text| text.strip_prefix("in ").unwrap_or(text).to_owned()),
     ("model", |text| text.replace(" billion", "B").replace(" million", "M")),

@@ -194,6 +194,7 @@ fn percentiles_and_rates_as_they_are_typed() {
     );
     check("training: {recompute: true}", "training: {parallelism: {recompute: full}}");
     check("placement: {region: us_east_1}", "placement: {region: us-east-1}");
+    check("placement: {region: EU}", "placement: {region: OWID_EU27}");
     check("training: {deadline: in 30 days}", "training: {deadline: 30 days}");
     check("model: 8 billion", "model: 8B");
     check("inference: {kv_cache: fp8}", "inference: {kv_precision: fp8}");
