@@ -21,9 +21,74 @@ fn main() -> io::Result<()> {
     }
     let prices = newest(&root.join("pricing/prices.csv"), "as_of")?;
     println!("cargo::rustc-env=FLOPCAST_NEWEST_PRICE={prices}");
+    for (name, cells) in TABLES {
+        let groups = groups(&root.join(format!("{name}.csv")), *cells)?;
+        fs::write(out.join(format!("{}.rs", name.replace('/', "-"))), groups)?;
+    }
     fs::write(out.join("jobs.rs"), dialects(&root.join("jobs"))?)?;
     let models = root.join("models");
     fs::write(out.join("models.rs"), families(&models)? + &presets(&models)?)
+}
+
+/// The tables of the catalog, and the leading cells that the rows of a group share: those that a
+/// look-up gives.
+const TABLES: &[(&str, usize)] = &[
+    ("hardware/accelerators", 1),
+    ("hardware/aliases", 1),
+    ("pricing/api", 1),
+    ("pricing/defaults", 1),
+    ("pricing/index", 1),
+    ("pricing/prices", 1),
+    ("pricing/purchase", 1),
+    ("regions/electricity", 1),
+    ("regions/grid", 1),
+    ("regions/hourly", 1),
+    ("regions/regions", 2),
+    ("regions/residual", 1),
+    ("regions/signals", 1),
+    ("regions/water", 1),
+    ("regions/zones", 1),
+    ("sources", 1),
+];
+
+/// The groups of a table as a `Groups`: consecutive rows of the same leading cells, and their order
+/// by the first of these.
+fn groups(path: &Path, cells: usize) -> io::Result<String> {
+    println!("cargo::rerun-if-changed={}", path.display());
+    let text = fs::read_to_string(path)?;
+    let mut found: Vec<(Vec<&str>, [usize; 3])> = Vec::new();
+    let mut start = 0;
+    for (number, line) in text.split_inclusive('\n').enumerate() {
+        let end = start + line.len();
+        let key: Vec<&str> = line.trim_end().split(',').take(cells).collect();
+        if key.iter().any(|cell| cell.contains('"') || *cell != cell.trim()) {
+            let message = format!("{}:{}: a key is not plain", path.display(), number + 1);
+            return Err(io::Error::other(message));
+        }
+        match found.last_mut() {
+            // The header is no row.
+            _ if number == 0 => {}
+            Some((last, [_, until, _])) if *last == key => *until = end,
+            _ => found.push((key, [start, end, number + 1])),
+        }
+        start = end;
+    }
+    let mut order: Vec<usize> = (0..found.len()).collect();
+    order.sort_by_key(|at| &found[*at].0[0]);
+    let mut keys: Vec<&[&str]> = found.iter().map(|(key, _)| key.as_slice()).collect();
+    keys.sort_unstable();
+    if let Some(pair) = keys.windows(2).find(|pair| pair[0] == pair[1]) {
+        let message = format!("{}: rows of {:?} stand apart", path.display(), pair[0]);
+        return Err(io::Error::other(message));
+    }
+    let groups = found.iter().map(|(key, [start, end, line])| {
+        let second = key.get(1).map_or(0, |cell| cell.len());
+        format!("Group::new({start}, {end}, {line}, {}, {second}),", key[0].len())
+    });
+    Ok(format!(
+        "Groups {{ cells: {cells}, groups: &[{}], order: &{order:?} }}",
+        groups.collect::<String>()
+    ))
 }
 
 /// `FAMILIES`, the templates by name, and `TYPES`, which of them covers a model type.

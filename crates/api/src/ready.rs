@@ -197,7 +197,10 @@ impl Ready {
     fn engine(&self, session: &Session<'_>) -> Result<Engine> {
         match &self.sized {
             Some(sized) => Ok(sized.forecast.clone()),
-            None => capacity::played(session.engine(&self.scenario)?, &self.search, &session.watch),
+            None => {
+                let search = layouts::rough(&self.search);
+                capacity::played(session.engine(&self.scenario)?, &search, &session.watch)
+            }
         }
     }
 

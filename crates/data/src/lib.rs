@@ -6,23 +6,42 @@
 
 /// The text of a file below the folder of the facts.
 macro_rules! table {
-    ($path:literal) => {
+    ($path:expr) => {
         include_str!(concat!(env!("FLOPCAST_FACTS"), "/", $path))
     };
 }
 
+mod csv;
+
+pub use csv::{Csv, Group};
+
+/// A table whose rows are looked up by their leading cells.
+macro_rules! csv {
+    ($path:literal, $groups:literal) => {{
+        #[allow(unused_imports, reason = "a table may be empty")]
+        use crate::csv::{Group, Groups};
+        Csv {
+            file: concat!($path, ".csv"),
+            text: table!(concat!($path, ".csv")),
+            groups: include!(concat!(env!("OUT_DIR"), "/", $groups, ".rs")),
+        }
+    }};
+}
+
 /// Publications that rows refer to.
-pub const SOURCES: &str = table!("sources.csv");
+pub static SOURCES: Csv = csv!("sources", "sources");
 
 /// The accuracy that the shipped constants reach, as `docs/accuracy.md` prints it.
 pub const ACCURACY: &str = table!("docs/accuracy.md");
 
 /// Accelerators and the constants of the time models.
 pub mod hardware {
+    use crate::Csv;
+
     /// Datasheets of accelerators.
-    pub const ACCELERATORS: &str = table!("hardware/accelerators.csv");
+    pub static ACCELERATORS: Csv = csv!("hardware/accelerators", "hardware-accelerators");
     /// Other names of accelerators.
-    pub const ALIASES: &str = table!("hardware/aliases.csv");
+    pub static ALIASES: Csv = csv!("hardware/aliases", "hardware-aliases");
     /// Timed matrix products, four numbers per device and format.
     pub const GEMM: &str = table!("hardware/kernels/gemm.csv");
     /// The source of those, by its name in `sources.csv`.
@@ -42,38 +61,42 @@ pub mod hardware {
 
 /// Prices of devices, tokens and people.
 pub mod pricing {
+    use crate::Csv;
+
     /// Price lists of providers.
-    pub const PRICES: &str = table!("pricing/prices.csv");
+    pub static PRICES: Csv = csv!("pricing/prices", "pricing-prices");
     /// The newest of their dates.
     pub const NEWEST: &str = env!("FLOPCAST_NEWEST_PRICE");
     /// Prices of hosted models.
-    pub const API: &str = table!("pricing/api.csv");
+    pub static API: Csv = csv!("pricing/api", "pricing-api");
     /// Purchase prices of accelerators.
-    pub const PURCHASE: &str = table!("pricing/purchase.csv");
+    pub static PURCHASE: Csv = csv!("pricing/purchase", "pricing-purchase");
     /// Price indices.
-    pub const INDEX: &str = table!("pricing/index.csv");
+    pub static INDEX: Csv = csv!("pricing/index", "pricing-index");
     /// Defaults of everything else.
-    pub const DEFAULTS: &str = table!("pricing/defaults.csv");
+    pub static DEFAULTS: Csv = csv!("pricing/defaults", "pricing-defaults");
 }
 
 /// Places, their grids and their water.
 pub mod regions {
+    use crate::Csv;
+
     /// Regions of providers.
-    pub const REGIONS: &str = table!("regions/regions.csv");
+    pub static REGIONS: Csv = csv!("regions/regions", "regions-regions");
     /// Grid zones.
-    pub const ZONES: &str = table!("regions/zones.csv");
+    pub static ZONES: Csv = csv!("regions/zones", "regions-zones");
     /// Carbon intensity of grids.
-    pub const GRID: &str = table!("regions/grid.csv");
+    pub static GRID: Csv = csv!("regions/grid", "regions-grid");
     /// Carbon intensity by month and hour.
-    pub const HOURLY: &str = table!("regions/hourly.csv");
+    pub static HOURLY: Csv = csv!("regions/hourly", "regions-hourly");
     /// Residual mixes of electricity.
-    pub const RESIDUAL: &str = table!("regions/residual.csv");
+    pub static RESIDUAL: Csv = csv!("regions/residual", "regions-residual");
     /// Water of electricity.
-    pub const WATER: &str = table!("regions/water.csv");
+    pub static WATER: Csv = csv!("regions/water", "regions-water");
     /// Prices of electricity.
-    pub const ELECTRICITY: &str = table!("regions/electricity.csv");
+    pub static ELECTRICITY: Csv = csv!("regions/electricity", "regions-electricity");
     /// Which live signal covers a place.
-    pub const SIGNALS: &str = table!("regions/signals.csv");
+    pub static SIGNALS: Csv = csv!("regions/signals", "regions-signals");
 }
 
 /// Published runs and measurements that the back-test scores.

@@ -89,7 +89,8 @@ pub fn json(value: &serde_json::Value) -> String {
 pub(crate) fn markup(text: &str) -> String {
     rewritten(
         text,
-        |character| matches!(character, '&' | '<' | '>' | '"'),
+        |byte| !matches!(byte, b'&' | b'<' | b'>' | b'"'),
+        |_| true,
         |character, out| {
             *out += match character {
                 '&' => "&amp;",
@@ -104,21 +105,32 @@ pub(crate) fn markup(text: &str) -> String {
 /// The text with every character that acts written as an escape, unless it is `kept`.
 fn escaped(text: &str, kept: fn(char) -> bool) -> String {
     let acts = |character| acts(character) && !kept(character);
-    rewritten(text, acts, |character, out| out.extend(character.escape_default()))
+    rewritten(
+        text,
+        |byte| matches!(byte, b' '..=b'~'),
+        acts,
+        |character, out| out.extend(character.escape_default()),
+    )
 }
 
-/// The text with some characters written otherwise; what lies between them is copied as a whole.
+/// The text with some characters written otherwise; what lies between them is copied as a whole, and
+/// no character is read that begins with a `plain` byte: documents are megabytes.
 pub(crate) fn rewritten(
     text: &str,
+    plain: impl Fn(u8) -> bool,
     which: impl Fn(char) -> bool,
     write: impl Fn(char, &mut String),
 ) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut copied = 0;
-    for (at, character) in text.char_indices().filter(|(_, character)| which(*character)) {
-        out += &text[copied..at];
-        write(character, &mut out);
-        copied = at + character.len_utf8();
+    let (mut copied, mut at) = (0, 0);
+    while let Some(skipped) = text.as_bytes()[at..].iter().position(|byte| !plain(*byte)) {
+        let Some(character) = text[at + skipped..].chars().next() else { break };
+        at += skipped + character.len_utf8();
+        if which(character) {
+            out += &text[copied..at - character.len_utf8()];
+            write(character, &mut out);
+            copied = at;
+        }
     }
     out + &text[copied..]
 }

@@ -7,6 +7,7 @@ use flopcast_core::catalog::Catalog;
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::estimate::plan::{Scenario, Service, TrainingPlan};
 use flopcast_core::estimate::{Engine, Estimate, Simulated};
+use flopcast_core::model::Model;
 use flopcast_core::quantity::show;
 use flopcast_core::serving::calibration::Calibration;
 use flopcast_core::serving::capacity::Search;
@@ -63,6 +64,8 @@ pub struct Space<'a> {
 pub(crate) struct Parts {
     /// What an engine settles once; without the scenario it is small.
     engines: Memo<Vec<usize>, Result<Arc<Engine>>, 16_384>,
+    /// The same by the question of the prediction, beside its model.
+    predicted: Memo<String, (Arc<Model>, Result<Arc<Engine>>), 16_384>,
     runs: Memo<Vec<usize>, Result<Part<TrainingPlan>>>,
     services: Memo<Vec<usize>, Result<Part<Service>>>,
     frames: Memo<Vec<usize>, Result<Frame>>,
@@ -338,15 +341,28 @@ impl<'a> Space<'a> {
             scenario.inference = Some(Arc::clone(&sized.service));
         }
         let pace = self.key(digits, Aspect::Pace);
-        let settled = self.parts.engines.of(pace, || {
-            let bare = Scenario { training: None, inference: None, ..scenario.clone() };
-            Ok(Arc::new(Engine::new(&scenario, self.catalog)?.moved(bare)))
-        })?;
+        let settled = self.parts.engines.of(pace, || self.settled(&scenario))?;
         let (engine, found) = (settled.moved(scenario), sized.is_some());
         Ok(match sized.and_then(|sized| sized.simulated.clone()) {
             Some(simulated) => (engine.simulated(simulated), found),
             None => (engine, found),
         })
+    }
+
+    /// What an engine settles of a scenario. Offers of one device at many prices are predicted once.
+    fn settled(&self, scenario: &Scenario) -> Result<Arc<Engine>> {
+        let settle = || {
+            let bare = Scenario { training: None, inference: None, ..scenario.clone() };
+            Ok(Arc::new(Engine::new(scenario, self.catalog)?.moved(bare)))
+        };
+        let plain = scenario.training.as_deref().filter(|it| it.rollout.is_none());
+        match plain.and_then(|it| Some((it.efficiency.as_ref(), it.prediction.as_ref()?))) {
+            Some((given, asked)) => {
+                let question = format!("{given:?} {}", asked.words());
+                self.parts.predicted.of(question, || (Arc::clone(&asked.model), settle())).1
+            }
+            None => settle(),
+        }
     }
 
     /// Services that differ in what a simulation sees of them.

@@ -219,8 +219,7 @@ const PEAKS: [(&str, f64); Precision::ALL.len()] = [
 ];
 
 impl Row for Accelerator {
-    const FILE: &'static str = "hardware/accelerators.csv";
-    const TEXT: &'static str = flopcast_data::hardware::ACCELERATORS;
+    const TABLE: &'static flopcast_data::Csv = &flopcast_data::hardware::ACCELERATORS;
 
     /// Reads a row. Peaks share one citation, the other columns of the data sheet another; host,
     /// idle and embodied figures have their own. `devices_per_node` is required.
@@ -310,8 +309,7 @@ pub(super) struct Alias {
 }
 
 impl Row for Alias {
-    const FILE: &'static str = "hardware/aliases.csv";
-    const TEXT: &'static str = flopcast_data::hardware::ALIASES;
+    const TABLE: &'static flopcast_data::Csv = &flopcast_data::hardware::ALIASES;
 
     fn read(cells: &Cells<'_>) -> Result<Self> {
         Ok(Self {

@@ -71,18 +71,19 @@ impl Catalog {
     /// place, or several.
     pub fn place_called(&self, provider: Option<&str>, name: &str) -> Option<&str> {
         let provider = provider.filter(|it| !super::region::OWNED.contains(it));
-        let own = provider.map_or(&[][..], |provider| self.places().of(provider));
+        let own: Vec<&Place> =
+            provider.map(|it| self.places().of(it).collect()).unwrap_or_default();
         if own.is_empty() {
             return if self.generic(name).is_some() { None } else { self.area_called(name) };
         }
         if own.iter().any(|place| place.region == name) {
             return None;
         }
-        only(self.regions_called(own, name).into_iter())
+        only(self.regions_called(&own, name).into_iter())
     }
 
     /// The codes of a provider's regions that a name may mean.
-    fn regions_called<'a>(&'a self, own: &'a [Place], name: &str) -> Vec<&'a str> {
+    fn regions_called<'a>(&'a self, own: &[&'a Place], name: &str) -> Vec<&'a str> {
         let wanted = letters(name);
         let area =
             self.generic(name).map(|it| it.region.as_str()).or_else(|| self.area_called(name));
@@ -108,7 +109,7 @@ impl Catalog {
 
     /// The codes of a provider's regions that a name may mean, for a hint.
     pub(super) fn regions_meant(&self, provider: &str, name: &str) -> Vec<&str> {
-        self.regions_called(self.places().of(provider), name)
+        self.regions_called(&self.places().of(provider).collect::<Vec<_>>(), name)
     }
 
     /// The country or state of a name that the table of places does not have.

@@ -59,7 +59,7 @@ impl Catalog {
 
     /// True if the table has a default of this id.
     pub fn has_default(&self, id: &str) -> bool {
-        !self.default_rows().of(id).is_empty()
+        self.default_rows().has(id)
     }
 
     /// A default as its row has it.
@@ -67,7 +67,7 @@ impl Catalog {
     /// # Errors
     /// If the id is unknown, with the nearest that are known.
     pub fn default(&self, id: &str) -> Result<&DefaultFigure> {
-        self.default_rows().of(id).first().ok_or_else(|| {
+        self.default_rows().of(id).next().ok_or_else(|| {
             let error = Error::input(format!("the catalog has no default `{id}`"));
             error.suggest(id, self.default_rows().keys())
         })
@@ -87,8 +87,7 @@ impl DefaultFigure {
 }
 
 impl Row for DefaultFigure {
-    const FILE: &'static str = "pricing/defaults.csv";
-    const TEXT: &'static str = flopcast_data::pricing::DEFAULTS;
+    const TABLE: &'static flopcast_data::Csv = &flopcast_data::pricing::DEFAULTS;
 
     /// Reads a row; a figure may be missing, with a note that says why.
     fn read(cells: &Cells<'_>) -> Result<Self> {

@@ -70,8 +70,7 @@ pub struct IndexValue {
 }
 
 impl Row for ApiPrice {
-    const FILE: &'static str = "pricing/api.csv";
-    const TEXT: &'static str = flopcast_data::pricing::API;
+    const TABLE: &'static flopcast_data::Csv = &flopcast_data::pricing::API;
 
     /// Reads a row; only the price of input tokens is required.
     fn read(cells: &Cells<'_>) -> Result<Self> {
@@ -101,8 +100,7 @@ impl Row for ApiPrice {
 }
 
 impl Row for Purchased {
-    const FILE: &'static str = "pricing/purchase.csv";
-    const TEXT: &'static str = flopcast_data::pricing::PURCHASE;
+    const TABLE: &'static flopcast_data::Csv = &flopcast_data::pricing::PURCHASE;
 
     /// Reads a row; it must be dated, since a purchase price is one of its time.
     fn read(cells: &Cells<'_>) -> Result<Self> {
@@ -125,8 +123,7 @@ impl Row for Purchased {
 }
 
 impl Row for IndexValue {
-    const FILE: &'static str = "pricing/index.csv";
-    const TEXT: &'static str = flopcast_data::pricing::INDEX;
+    const TABLE: &'static flopcast_data::Csv = &flopcast_data::pricing::INDEX;
 
     /// Reads a row; the month is part of its key.
     fn read(cells: &Cells<'_>) -> Result<Self> {

@@ -105,7 +105,7 @@ impl<'a, T: Row> Rows<'a, T> {
     }
 
     /// The rows whose first cell is `key`.
-    fn of(&self, key: &str) -> &'a [T] {
+    fn of<'k>(&self, key: &'k str) -> impl Iterator<Item = &'a T> + use<'a, 'k, T> {
         self.note(key);
         self.table.of(Some(self.sources), key)
     }
@@ -113,15 +113,16 @@ impl<'a, T: Row> Rows<'a, T> {
     /// The rows whose first cells are `key` and `second`, `of` being the second cell of a row.
     fn at<'s>(
         &self,
-        key: &str,
+        key: &'s str,
         second: &'s str,
         of: fn(&T) -> &str,
     ) -> impl Iterator<Item = &'a T> + use<'a, 's, T> {
         self.note(&format!("{key},{second}"));
-        self.table.of(Some(self.sources), key).iter().filter(move |row| of(row) == second)
+        self.table.at(Some(self.sources), key, second).filter(move |row| of(row) == second)
     }
 
-    /// The first row of `key` that `is` the one called `name`; `of` is the second cell of a row.
+    /// The row of `key` whose second cell is `name`, or the first that `is` called so; `of` is the
+    /// second cell of a row.
     fn find(
         &self,
         key: &str,
@@ -129,14 +130,17 @@ impl<'a, T: Row> Rows<'a, T> {
         of: fn(&T) -> &str,
         is: impl Fn(&T) -> bool,
     ) -> Option<&'a T> {
-        let found = self.table.of(Some(self.sources), key).iter().find(|row| is(row));
+        let rows = |second| self.table.at(Some(self.sources), key, second);
+        let exact = rows(name).find(|row| of(row) == name);
+        let found = exact.or_else(|| self.table.of(Some(self.sources), key).find(|row| is(row)));
         self.note(&format!("{key},{}", found.map_or(name, of)));
         found
     }
 
     /// The first cell that is `name` but for capitals.
     fn name(&self, name: &str) -> Option<&'a str> {
-        let found = self.keys().find(|key| key.eq_ignore_ascii_case(name));
+        let alike = || self.keys().find(|key| key.eq_ignore_ascii_case(name));
+        let found = self.table.known(name).or_else(alike);
         self.note(found.unwrap_or(name));
         found
     }
@@ -211,8 +215,9 @@ macro_rules! tables {
 
             /// Text of every table, the embedded one first.
             fn texts(&self) -> Vec<(&'static str, Vec<&str>)> {
-                let mut texts = vec![(<Arc<Source> as Row>::FILE, vec![<Arc<Source> as Row>::TEXT])];
-                $(texts.push((<$row as Row>::FILE, vec![<$row as Row>::TEXT]));)+
+                let embedded = [<Arc<Source> as Row>::TABLE, $(<$row as Row>::TABLE),+];
+                let mut texts: Vec<_> =
+                    embedded.iter().map(|table| (table.file, vec![table.text])).collect();
                 for (file, texts) in &mut texts {
                     let own = self.overlays.iter().filter(|o| o.is(file));
                     texts.extend(own.map(|o| o.text.as_str()));
@@ -303,7 +308,7 @@ impl Catalog {
         let by_id = || self.devices().name(name);
         let by_alias = || {
             let alias = self.aliases().name(name)?;
-            Some(self.aliases().of(alias).first()?.accelerator.as_str())
+            Some(self.aliases().of(alias).next()?.accelerator.as_str())
         };
         let same = |device: &&Accelerator| device.name.eq_ignore_ascii_case(name);
         let by_name = || Some(self.accelerators().find(same)?.id.as_str());
@@ -318,7 +323,7 @@ impl Catalog {
         };
         let id = by_id().or_else(by_alias).or_else(by_name).or_else(by_letters);
         let id = id.unwrap_or_default();
-        self.devices().of(id).first().ok_or_else(|| {
+        self.devices().of(id).next().ok_or_else(|| {
             // Of a name with a number, devices of that number: an H200 is no H20.
             let number = accelerator::model_number(name);
             let same = |id: &&str| number.is_none() || accelerator::model_number(id) == number;
@@ -353,7 +358,7 @@ impl Catalog {
             "v5litepod" => "v5e",
             other => other,
         };
-        let device = self.devices().of(&format!("tpu-{generation}")).first()?;
+        let device = self.devices().of(&format!("tpu-{generation}")).next()?;
         Some((device, if of_cores { (size / 2).max(1) } else { size }))
     }
 
@@ -370,7 +375,7 @@ impl Catalog {
         let named = |sku: &str| sku.split([' ', '(', ')']).any(|it| it.eq_ignore_ascii_case(bare));
         let sold = self.prices().filter(|it| !it.accelerator.is_empty() && named(&it.sku));
         let price = sold.max_by_key(|it| it.devices)?;
-        Some((self.devices().of(&price.accelerator).first()?, price.devices?))
+        Some((self.devices().of(&price.accelerator).next()?, price.devices?))
     }
 
     /// Every device, in the order of the table.
@@ -405,7 +410,7 @@ impl Catalog {
 
     /// Every price of a provider, of all dates up to the catalog's.
     pub fn prices_of(&self, provider: &str) -> impl Iterator<Item = &Price> {
-        let rows = self.price_rows().of(provider).iter();
+        let rows = self.price_rows().of(provider);
         rows.filter(|p| self.is_visible(p.citation.as_of))
     }
 
@@ -425,7 +430,6 @@ impl Catalog {
         let mut rows: Vec<_> = self
             .purchase_rows()
             .of(accelerator)
-            .iter()
             .filter(|p| self.is_visible(p.price.citation.as_of))
             .collect();
         rows.sort_by_key(|p| p.price.citation.as_of);
@@ -434,7 +438,7 @@ impl Catalog {
 
     /// The path of a device's median rent at smaller clouds up to the catalog's date, oldest first.
     pub fn rent_index(&self, accelerator: &str) -> Vec<&IndexValue> {
-        let rows = self.index_rows().of(accelerator).iter();
+        let rows = self.index_rows().of(accelerator);
         rows.filter(|v| self.is_visible(v.median.citation.as_of)).collect()
     }
 
@@ -450,7 +454,7 @@ impl Catalog {
 
     /// A publication by its short name.
     pub fn source(&self, id: &str) -> Option<&Source> {
-        self.source_table().of(None, id).first().map(Arc::as_ref)
+        self.source_table().of(None, id).next().map(Arc::as_ref)
     }
 
     /// The table of publications, read when it is first asked for.

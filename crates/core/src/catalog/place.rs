@@ -51,8 +51,7 @@ pub(super) struct Place {
 }
 
 impl Row for Place {
-    const FILE: &'static str = "regions/regions.csv";
-    const TEXT: &'static str = flopcast_data::regions::REGIONS;
+    const TABLE: &'static flopcast_data::Csv = &flopcast_data::regions::REGIONS;
 
     /// Reads a row. A figure needs its source; an intensity needs its basis, and a carbon-free
     /// share says whether it is hourly or annual.
@@ -129,8 +128,7 @@ impl Row for Place {
 }
 
 impl Row for Zone {
-    const FILE: &'static str = "regions/zones.csv";
-    const TEXT: &'static str = flopcast_data::regions::ZONES;
+    const TABLE: &'static flopcast_data::Csv = &flopcast_data::regions::ZONES;
 
     /// Reads a row; code, name and kind are required.
     fn read(cells: &Cells<'_>) -> Result<Self> {
@@ -176,8 +174,7 @@ impl GridRow {
 }
 
 impl Row for GridRow {
-    const FILE: &'static str = "regions/grid.csv";
-    const TEXT: &'static str = flopcast_data::regions::GRID;
+    const TABLE: &'static flopcast_data::Csv = &flopcast_data::regions::GRID;
 
     /// Reads a row; a year without a figure is a gap.
     fn read(cells: &Cells<'_>) -> Result<Self> {
@@ -213,8 +210,7 @@ pub(super) struct MonthHours {
 }
 
 impl Row for MonthHours {
-    const FILE: &'static str = "regions/hourly.csv";
-    const TEXT: &'static str = flopcast_data::regions::HOURLY;
+    const TABLE: &'static flopcast_data::Csv = &flopcast_data::regions::HOURLY;
 
     /// Reads a row; a month outside 1 to 12 is an error.
     fn read(cells: &Cells<'_>) -> Result<Self> {
@@ -239,8 +235,7 @@ impl Row for MonthHours {
 }
 
 impl Row for ResidualMix {
-    const FILE: &'static str = "regions/residual.csv";
-    const TEXT: &'static str = flopcast_data::regions::RESIDUAL;
+    const TABLE: &'static flopcast_data::Csv = &flopcast_data::regions::RESIDUAL;
 
     /// Reads a row; all of it is required.
     fn read(cells: &Cells<'_>) -> Result<Self> {
@@ -272,8 +267,7 @@ pub(super) struct GridWater {
 }
 
 impl Row for GridWater {
-    const FILE: &'static str = "regions/water.csv";
-    const TEXT: &'static str = flopcast_data::regions::WATER;
+    const TABLE: &'static flopcast_data::Csv = &flopcast_data::regions::WATER;
 
     /// Reads a row; the figure is required.
     fn read(cells: &Cells<'_>) -> Result<Self> {
@@ -298,8 +292,7 @@ pub(super) struct Tariff {
 }
 
 impl Row for Tariff {
-    const FILE: &'static str = "regions/electricity.csv";
-    const TEXT: &'static str = flopcast_data::regions::ELECTRICITY;
+    const TABLE: &'static flopcast_data::Csv = &flopcast_data::regions::ELECTRICITY;
 
     /// Reads a row; the period (a month or a year) and the price are required.
     fn read(cells: &Cells<'_>) -> Result<Self> {

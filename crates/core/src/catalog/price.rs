@@ -384,8 +384,7 @@ impl Quality {
 }
 
 impl Row for Price {
-    const FILE: &'static str = "pricing/prices.csv";
-    const TEXT: &'static str = flopcast_data::pricing::PRICES;
+    const TABLE: &'static flopcast_data::Csv = &flopcast_data::pricing::PRICES;
 
     /// Reads a row. It needs a date, a basis and at least one price, and a number of devices unless
     /// it is that of a host.

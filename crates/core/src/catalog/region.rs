@@ -179,12 +179,10 @@ impl Catalog {
     /// As [`Catalog::region`].
     pub fn region_in(&self, provider: &str, region: &str, year: Option<i32>) -> Result<Region> {
         self.known_provider(provider)?;
-        if let Some(place) =
-            self.places().find(provider, region, |p| &p.region, |p| p.region == region)
-        {
+        if let Some(place) = self.places().find(provider, region, |p| &p.region, |_| false) {
             return Ok(self.describe(place, year));
         }
-        if self.places().keys().any(|key| key == provider) {
+        if self.places().has(provider) {
             let error = Error::input(format!("{provider} has no region `{region}`"));
             let meant = self.regions_meant(provider, region);
             let error = match meant.as_slice() {
@@ -198,7 +196,7 @@ impl Catalog {
         place.ok_or_else(|| {
             let error = Error::input(format!("`{region}` is no country or state"));
             let names =
-                self.places().of("*").iter().flat_map(|p| [p.region.as_str(), p.location.as_str()]);
+                self.places().of("*").flat_map(|p| [p.region.as_str(), p.location.as_str()]);
             // A short name is near to many.
             let near = |name: &&str| {
                 let [one, other] = [region, name].map(str::to_lowercase);
@@ -217,7 +215,7 @@ impl Catalog {
 
     /// The codes of a provider's regions; `*` has the countries and states.
     pub fn regions_of(&self, provider: &str) -> impl Iterator<Item = &str> {
-        self.places().of(provider).iter().map(|p| p.region.as_str())
+        self.places().of(provider).map(|p| p.region.as_str())
     }
 
     /// Every place, those of providers and the generic ones.
@@ -241,7 +239,7 @@ impl Catalog {
 
     /// The annual intensities of a zone by year, as far as they are known.
     pub fn grid_series(&self, zone: &str) -> BTreeMap<i32, Grid> {
-        let rows = self.grid_rows().of(zone).iter();
+        let rows = self.grid_rows().of(zone);
         let rows = rows.filter(|row| self.is_visible(AsOf::year(row.year)));
         rows.filter_map(|row| Some((row.year, row.grid(Extent::Country)?))).collect()
     }
@@ -249,7 +247,7 @@ impl Catalog {
     /// The mean intensity by month and hour of a country or zone that has such a profile (`GBR`),
     /// in the latest year that the table has and the catalog's date lets it see.
     pub fn hourly_profile(&self, zone: &str) -> Option<HourlyProfile> {
-        let rows = self.hours().of(zone);
+        let rows: Vec<&MonthHours> = self.hours().of(zone).collect();
         let years = rows.iter().map(|row| row.year);
         let year = years.filter(|year| self.is_visible(AsOf::year(*year))).max()?;
         let mut intensity = [[None; 24]; 12];
@@ -282,7 +280,7 @@ impl Catalog {
         let areas = [(zone.as_deref(), Extent::State), (Some(&*place.country), Extent::Country)];
         for (area, extent) in areas {
             let Some(area) = area else { continue };
-            let rows = self.grid_rows().of(area).iter();
+            let rows = self.grid_rows().of(area);
             let rows = rows.filter(|row| self.is_visible(AsOf::year(row.year)));
             let known = rows.filter(|row| row.intensity.is_some());
             // Years up to the one that is meant, latest first, then later ones, earliest first.
@@ -305,7 +303,7 @@ impl Catalog {
             pue: place.pue.clone().filter(|pue| seen(&pue.citation)),
             pue_of_fleet: place.pue_of_fleet,
             wue: place.wue.clone().filter(|wue| seen(&wue.citation)),
-            grid_water: self.grid_water().of(&place.country).first().map(|w| w.intensity.clone()),
+            grid_water: self.grid_water().of(&place.country).next().map(|w| w.intensity.clone()),
             residual,
             electricity,
             citation: Arc::clone(&place.citation),
@@ -315,7 +313,7 @@ impl Catalog {
     /// The residual mix of a state or country in a year, or in the nearest before it that is
     /// published, or after.
     pub fn residual_mix(&self, zone: &str, year: Option<i32>) -> Option<ResidualMix> {
-        let rows = self.residual_rows().of(zone).iter();
+        let rows = self.residual_rows().of(zone);
         let rows = rows.filter(|row| self.is_visible(row.intensity.citation.as_of));
         let meant = year.unwrap_or(i32::MAX);
         rows.min_by_key(|row| (row.year > meant, meant.abs_diff(row.year))).cloned()
@@ -334,7 +332,7 @@ impl Catalog {
 
     /// The newest price of electricity for industry in a state or country.
     pub fn electricity(&self, zone: &str) -> Option<Sourced<EnergyPrice>> {
-        let tariffs = self.tariffs().of(zone).iter();
+        let tariffs = self.tariffs().of(zone);
         let tariffs = tariffs.filter(|t| self.is_visible(t.price.citation.as_of));
         tariffs.max_by_key(|t| t.price.citation.as_of).map(|t| t.price.clone())
     }

@@ -47,8 +47,7 @@ pub struct SignalZones<'a> {
 const G_PER_KWH: f64 = 1e-3 / 3.6e6;
 
 impl Row for Signal {
-    const FILE: &'static str = "regions/signals.csv";
-    const TEXT: &'static str = flopcast_data::regions::SIGNALS;
+    const TABLE: &'static flopcast_data::Csv = &flopcast_data::regions::SIGNALS;
 
     /// Reads a row; its time is RFC 3339, its length a number of minutes.
     fn read(cells: &Cells<'_>) -> Result<Self> {
@@ -85,7 +84,7 @@ impl Catalog {
     /// The fetched intensities of a zone on one basis, oldest first. The zone is named as the
     /// source names it (`electricity_maps_zone` or `watttime_region` of `regions/regions.csv`).
     pub fn signals(&self, zone: &str, basis: GridBasis) -> Vec<&Signal> {
-        let rows = self.signal_rows().of(zone).iter().filter(|row| row.basis == basis);
+        let rows = self.signal_rows().of(zone).filter(|row| row.basis == basis);
         let seen = rows.filter(|row| self.is_visible(row.intensity.citation.as_of));
         let mut signals: Vec<_> = seen.collect();
         signals.sort_by_key(|row| row.at);

@@ -181,8 +181,7 @@ impl Span {
 }
 
 impl Row for Arc<Source> {
-    const FILE: &'static str = "sources.csv";
-    const TEXT: &'static str = flopcast_data::SOURCES;
+    const TABLE: &'static flopcast_data::Csv = &flopcast_data::SOURCES;
 
     /// Reads a row; id and title are required.
     fn read(cells: &Cells<'_>) -> Result<Self> {

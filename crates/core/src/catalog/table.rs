@@ -1,6 +1,6 @@
 //! Tables: comma-separated text into typed rows, strictly, with the place in every error.
 //!
-//! The rows that share their first cell are a group (the prices of a provider, the years of a
+//! The rows that share their leading cells are a group (the prices of a provider, the years of a
 //! zone), and a group is read when it is first asked for: an estimate needs few of them.
 //!
 //! A table is strict: an unknown column, a row of another length, an open quote, a second row of
@@ -14,6 +14,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
+use flopcast_data::Csv;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
@@ -26,17 +27,17 @@ pub(super) type Sources = Table<Arc<Source>>;
 
 /// A row type: one table, embedded at build time, that an overlay may add to.
 pub(super) trait Row: Sized {
-    /// Path inside the data folders.
-    const FILE: &'static str;
     /// The embedded table; its header names every valid column.
-    const TEXT: &'static str;
+    const TABLE: &'static Csv;
+    /// Path inside the data folders.
+    const FILE: &'static str = Self::TABLE.file;
     /// Reads one row.
     fn read(cells: &Cells<'_>) -> Result<Self>;
     /// The cells that identify the row: an overlay's row of the same key replaces it.
     fn key(&self) -> String;
     /// Every valid column, in the order of the embedded table.
     fn columns() -> Vec<&'static str> {
-        Self::TEXT.lines().next().unwrap_or_default().split(',').collect()
+        Self::TABLE.header().split(',').collect()
     }
 }
 
@@ -106,16 +107,18 @@ impl Overlay {
 /// A table, read group by group.
 #[derive(Debug)]
 pub(super) struct Table<T> {
+    /// The embedded groups, unless there are none, and those of overlays.
     groups: Vec<Group<T>>,
-    places: BTreeMap<Cow<'static, str>, usize>,
+    bare: bool,
+    /// Groups that overlays added, by the cells that their rows share.
+    added: BTreeMap<String, BTreeMap<String, usize>>,
 }
 
-/// Rows that share their first cell.
+/// Rows that share their leading cells.
 #[derive(Debug)]
 struct Group<T> {
-    /// Their embedded lines, and the number of the first.
-    text: &'static str,
-    line: usize,
+    /// Where they are embedded.
+    place: Option<flopcast_data::Group>,
     rows: OnceLock<Vec<T>>,
 }
 
@@ -125,25 +128,10 @@ impl<T: Row> Table<T> {
     /// # Errors
     /// If an overlay is faulty.
     pub(super) fn new(sources: Option<&Sources>, overlays: &[Overlay], bare: bool) -> Result<Self> {
-        let mut table = Self { groups: Vec::new(), places: BTreeMap::new() };
-        let (mut rest, mut line) = (if bare { "" } else { body(T::TEXT) }, 2);
-        while !rest.is_empty() {
-            let key = first_cell(rest);
-            let lines = rest.split_inclusive('\n').take_while(|line| {
-                let after = line.strip_prefix(key).and_then(|after| after.bytes().next());
-                matches!(after, Some(b',' | b'\n' | b'\r'))
-            });
-            let (mut count, mut length) = (0, 0);
-            for line in lines {
-                count += 1;
-                length += line.len();
-            }
-            let (text, after) = rest.split_at(length);
-            let other = table.places.insert(Cow::Borrowed(key), table.groups.len());
-            debug_assert!(other.is_none(), "{}: rows of `{key}` stand apart", T::FILE);
-            table.groups.push(Group { text, line, rows: OnceLock::new() });
-            (rest, line) = (after, line + count);
-        }
+        let embedded = if bare { &[] } else { T::TABLE.groups() };
+        let group = |place: &flopcast_data::Group| Group::new(Some(*place));
+        let groups = embedded.iter().map(group).collect();
+        let mut table = Self { groups, bare, added: BTreeMap::new() };
         for overlay in overlays.iter().filter(|o| o.is(T::FILE)) {
             table.lay_over(sources, overlay)?;
         }
@@ -162,11 +150,7 @@ impl<T: Row> Table<T> {
             if !keys.insert(key.clone()) {
                 return Err(cells.error(format!("a second row for `{key}`")));
             }
-            let place = self.places.entry(Cow::Owned(cells.first().to_owned()));
-            let group = *place.or_insert_with(|| {
-                self.groups.push(Group { text: "", line: 0, rows: OnceLock::new() });
-                self.groups.len() - 1
-            });
+            let group = self.place(cells.text(cells.known[0]), cells.text(cells.known[1]));
             let rows = self.groups[group].read_mut(sources);
             let places =
                 known.entry(group).or_insert_with(|| rows.iter().map(Row::key).zip(0..).collect());
@@ -199,9 +183,7 @@ impl<T: Row> Table<T> {
             Ok(())
         };
         if !bare {
-            let header = T::TEXT.lines().next().unwrap_or_default();
-            let from = (T::FILE, Layer::Embedded, false);
-            each_row::<T>(from, header, (body(T::TEXT), 2), sources, &mut read)?;
+            each_embedded_row::<T>((body(T::TABLE.text), 2), sources, &mut read)?;
         }
         for overlay in overlays.iter().filter(|o| o.is(T::FILE)) {
             each_row_of_overlay::<T>(overlay, sources, &mut read)?;
@@ -209,19 +191,80 @@ impl<T: Row> Table<T> {
         Ok(rows.into_values().collect())
     }
 
-    /// True if there is a group of that name.
+    /// The group of two cells, added where there is none.
+    fn place(&mut self, first: &str, second: &str) -> usize {
+        let second = if T::TABLE.is_by_two() { second } else { "" };
+        let embedded = self.embedded(first).find(|at| self.second(*at) == second);
+        embedded.unwrap_or_else(|| {
+            let groups = &mut self.groups;
+            let added = self.added.entry(first.to_owned()).or_default();
+            *added.entry(second.to_owned()).or_insert_with(|| {
+                groups.push(Group::new(None));
+                groups.len() - 1
+            })
+        })
+    }
+
+    /// The places of the embedded groups of a first cell.
+    fn embedded<'k>(&self, key: &'k str) -> impl Iterator<Item = usize> + use<'k, T> {
+        (!self.bare).then(|| T::TABLE.of(key)).into_iter().flatten()
+    }
+
+    /// The second cell of an embedded group.
+    fn second(&self, at: usize) -> &'static str {
+        self.groups[at].place.map_or("", |place| T::TABLE.second(place))
+    }
+
+    /// The places of the groups of a first cell: the embedded ones in the order of the file.
+    fn places<'t, 'k>(&'t self, key: &'k str) -> impl Iterator<Item = usize> + use<'t, 'k, T> {
+        let added = self.added.get(key).into_iter().flat_map(BTreeMap::values).copied();
+        self.embedded(key).chain(added)
+    }
+
+    /// True if a row has that first cell.
     pub(super) fn has(&self, key: &str) -> bool {
-        self.places.contains_key(key)
+        self.places(key).next().is_some()
     }
 
-    /// The first cells of the groups, in the order of their names.
+    /// A first cell as the table has it.
+    pub(super) fn known(&self, key: &str) -> Option<&str> {
+        let embedded = self.embedded(key).next().and_then(|at| self.groups[at].place);
+        let embedded = embedded.map(|place| T::TABLE.first(place));
+        embedded.or_else(|| self.added.get_key_value(key).map(|(known, _)| known.as_str()))
+    }
+
+    /// The first cells of the rows, in alphabetical order.
     pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
-        self.places.keys().map(AsRef::as_ref)
+        let embedded = (!self.bare).then(|| T::TABLE.firsts()).into_iter().flatten();
+        let mut keys: Vec<&str> = embedded.collect();
+        if !self.added.is_empty() {
+            keys.extend(self.added.keys().map(String::as_str));
+            keys.sort_unstable();
+        }
+        keys.dedup();
+        keys.into_iter()
     }
 
-    /// The rows that start with `key`; none if there is no such group.
-    pub(super) fn of(&self, sources: Option<&Sources>, key: &str) -> &[T] {
-        self.places.get(key).map_or(&[], |i| self.groups[*i].read(sources))
+    /// The rows that start with `key`; none if there are no such rows.
+    pub(super) fn of<'t, 'k>(
+        &'t self,
+        sources: Option<&'t Sources>,
+        key: &'k str,
+    ) -> impl Iterator<Item = &'t T> + use<'t, 'k, T> {
+        self.places(key).flat_map(move |at| self.groups[at].read(sources))
+    }
+
+    /// The rows that start with `key` and, where rows are grouped by two cells, `second`.
+    pub(super) fn at<'t, 'k>(
+        &'t self,
+        sources: Option<&'t Sources>,
+        key: &'k str,
+        second: &'k str,
+    ) -> impl Iterator<Item = &'t T> + use<'t, 'k, T> {
+        let by_two = T::TABLE.is_by_two();
+        let embedded = self.embedded(key).filter(move |at| !by_two || self.second(*at) == second);
+        let added = self.added.get(key).and_then(|it| it.get(if by_two { second } else { "" }));
+        embedded.chain(added.copied()).flat_map(move |at| self.groups[at].read(sources))
     }
 
     /// Every row.
@@ -231,6 +274,11 @@ impl<T: Row> Table<T> {
 }
 
 impl<T: Row> Group<T> {
+    /// A group that is not read yet.
+    fn new(place: Option<flopcast_data::Group>) -> Self {
+        Self { place, rows: OnceLock::new() }
+    }
+
     /// The rows of the group, to change them.
     fn read_mut(&mut self, sources: Option<&Sources>) -> &mut Vec<T> {
         self.read(sources);
@@ -241,11 +289,12 @@ impl<T: Row> Group<T> {
     fn read(&self, sources: Option<&Sources>) -> &[T] {
         self.rows.get_or_init(|| {
             let mut rows = Vec::new();
-            let header = T::TEXT.lines().next().unwrap_or_default();
-            let mut read = |cells: &Cells<'_>| T::read(cells).map(|row| rows.push(row));
-            let text = (self.text, self.line);
-            each_row::<T>((T::FILE, Layer::Embedded, false), header, text, sources, &mut read)
-                .expect("a test reads every embedded row");
+            if let Some(place) = self.place {
+                let mut read = |cells: &Cells<'_>| T::read(cells).map(|row| rows.push(row));
+                let text = (T::TABLE.rows(place), place.line());
+                each_embedded_row::<T>(text, sources, &mut read)
+                    .expect("a test reads every embedded row");
+            }
             rows
         })
     }
@@ -256,12 +305,6 @@ fn body(text: &str) -> &str {
     text.split_once('\n').map_or("", |(_, body)| body)
 }
 
-/// The text before the first comma of a line.
-fn first_cell(line: &str) -> &str {
-    let end = line.bytes().position(|byte| matches!(byte, b',' | b'\n'));
-    line[..end.unwrap_or(line.len())].trim_end()
-}
-
 /// Reads the rows of an overlay, whose header may leave out columns.
 fn each_row_of_overlay<T: Row>(
     overlay: &Overlay,
@@ -269,45 +312,52 @@ fn each_row_of_overlay<T: Row>(
     read: &mut dyn FnMut(&Cells<'_>) -> Result<()>,
 ) -> Result<()> {
     let text = overlay.text.strip_prefix('\u{feff}').unwrap_or(&overlay.text);
-    let header = text.lines().next().unwrap_or_default();
-    let from = (overlay.name.as_str(), overlay.layer, overlay.by_lock);
-    each_row::<T>(from, header, (body(text), 2), sources, read)
+    let header: Vec<&str> =
+        text.lines().next().unwrap_or_default().split(',').map(str::trim).collect();
+    let Overlay { name: file, layer, by_lock, .. } = overlay;
+    let known = T::columns();
+    if let Some(name) = header.iter().find(|name| !known.contains(name)) {
+        let error = Error::input(format!("{file} has a column `{name}` that the table lacks"));
+        return Err(error.suggest(name, known.iter().copied()));
+    }
+    let cells = Cells {
+        file,
+        columns: known.iter().map(|name| header.iter().position(|h| h == name)).collect(),
+        known,
+        layer: *layer,
+        by_lock: *by_lock,
+        own: (*layer == Layer::Own).then(|| Arc::new(own_source(file, *by_lock))),
+        ..Cells::embedded(Vec::new(), sources)
+    };
+    each_row(cells, header.len(), (body(text), 2), read)
 }
 
-/// Reads the rows of `text.0`, the first of which is on line `text.1`.
-fn each_row<T: Row>(
-    (file, layer, by_lock): (&str, Layer, bool),
-    header: &str,
+/// Reads embedded rows, the first of which is on line `text.1`.
+fn each_embedded_row<T: Row>(
     text: (&str, usize),
     sources: Option<&Sources>,
     read: &mut dyn FnMut(&Cells<'_>) -> Result<()>,
 ) -> Result<()> {
     let known = T::columns();
-    let header: Vec<&str> = header.split(',').map(str::trim).collect();
-    if let Some(name) = header.iter().find(|name| !known.contains(name)) {
-        let error = Error::input(format!("{file} has a column `{name}` that the table lacks"));
-        return Err(error.suggest(name, known.iter().copied()));
-    }
-    let columns = known.iter().map(|name| header.iter().position(|h| h == name)).collect();
-    let mut cells = Cells {
-        file,
-        known,
-        columns,
-        sources,
-        layer,
-        by_lock,
-        own: (layer == Layer::Own).then(|| Arc::new(own_source(file, by_lock))),
-        record: Vec::new(),
-        line: text.1,
-        next: Cell::new(0),
-    };
+    let count = known.len();
+    let cells = Cells { file: T::FILE, ..Cells::embedded(known, sources) };
+    each_row(cells, count, text, read)
+}
+
+/// Reads rows of so many cells, the first of which is on line `text.1`.
+fn each_row<'a>(
+    mut cells: Cells<'a>,
+    expected: usize,
+    text: (&'a str, usize),
+    read: &mut dyn FnMut(&Cells<'_>) -> Result<()>,
+) -> Result<()> {
     for (i, line) in text.0.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         cells.line = text.1 + i;
         cells.next.set(0);
         if !split(line, &mut cells.record) {
             return Err(cells.error("a quote is not closed on its line"));
         }
-        let (count, expected) = (cells.record.len(), header.len());
+        let count = cells.record.len();
         if count != expected {
             return Err(cells.error(format!("{count} cells under {expected} columns")));
         }
@@ -377,7 +427,23 @@ pub(super) struct Cells<'a> {
     next: Cell<usize>,
 }
 
-impl Cells<'_> {
+impl<'a> Cells<'a> {
+    /// Cells of embedded rows with these columns, none read yet.
+    fn embedded(known: Vec<&'a str>, sources: Option<&'a Sources>) -> Self {
+        Self {
+            file: "",
+            columns: (0..known.len()).map(Some).collect(),
+            known,
+            sources,
+            layer: Layer::Embedded,
+            by_lock: false,
+            own: None,
+            record: Vec::new(),
+            line: 0,
+            next: Cell::new(0),
+        }
+    }
+
     /// The layer that the row stands in.
     pub(super) fn layer(&self) -> Layer {
         self.layer
@@ -386,11 +452,6 @@ impl Cells<'_> {
     /// True if the row is a lock's alone.
     pub(super) fn by_lock(&self) -> bool {
         self.by_lock
-    }
-
-    /// The cell that names the row's group.
-    fn first(&self) -> &str {
-        self.text(self.known[0])
     }
 
     /// The text of a cell, empty for a gap.

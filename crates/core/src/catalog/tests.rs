@@ -39,7 +39,7 @@ fn tables_hold_every_row_once() {
         assert_eq!(rows.iter().count(), count, "{}", T::FILE);
         let keys: BTreeSet<_> = rows.iter().map(Row::key).collect();
         assert_eq!(keys.len(), count, "{}: keys are unique", T::FILE);
-        let grouped: usize = rows.keys().map(|key| rows.of(key).len()).sum();
+        let grouped: usize = rows.keys().map(|key| rows.of(key).count()).sum();
         assert_eq!(grouped, count, "{}: rows of one group stand together", T::FILE);
     }
     let catalog = catalog();

@@ -9,7 +9,7 @@ pub use self::sums::{Attending, Sums};
 use super::layer::{Layer, Part, Role, Routing};
 use super::operator::{Attention, Convolution, Dense, Function, Mask, Operator};
 use crate::calibration::Intervals;
-use crate::quantity::Precision;
+use crate::quantity::{Precision, real};
 
 /// Extents of a model. An extent that a model does not have is 0 or `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -256,12 +256,12 @@ impl Extents {
     ///   heads (nope + value) up, and the same output, with query rank q, key-value rank c and nope
     ///   = key - rope.
     pub fn attention_weights(&self) -> f64 {
-        let [d, heads, kv] = [self.hidden, self.heads, self.kv_heads].map(|n| n as f64);
-        let [key, value] = [self.key_dim, self.value_dim].map(|n| n as f64);
+        let [d, heads, kv] = real([self.hidden, self.heads, self.kv_heads]);
+        let [key, value] = real([self.key_dim, self.value_dim]);
         match self.latent {
             None => d * (heads * key + kv * (key + value)) + heads * value * d,
             Some(Latent { query_rank, key_value_rank, rotary }) => {
-                let [q, c, rope] = [query_rank, key_value_rank, rotary].map(|n| n as f64);
+                let [q, c, rope] = real([query_rank, key_value_rank, rotary]);
                 let nope = key - rope;
                 d * (q + c + rope)
                     + q * heads * key

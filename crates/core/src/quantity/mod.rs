@@ -53,3 +53,15 @@ pub use system::{
     WaterIntensity, YearlyRate,
 };
 pub use text::{QuantityError, parse, show};
+
+/// Extents and degrees as numbers of a formula. Searches ask for millions, and an array's own `map` is
+/// a call each.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "three conversions are shorter than a call")]
+pub(crate) fn real<const N: usize>(whole: [u64; N]) -> [f64; N] {
+    let mut real = [0.0; N];
+    for (real, whole) in real.iter_mut().zip(whole) {
+        *real = whole as f64;
+    }
+    real
+}

@@ -7,6 +7,7 @@
 use super::parallelism::{Parallelism, Zero};
 use super::platform::Platform;
 use crate::kernel::collective::{Fabric, others, ring};
+use crate::quantity::real;
 
 /// Bandwidths that the groups of a layout see, in bytes per second and device.
 #[derive(Clone, Copy, Debug)]
@@ -33,8 +34,7 @@ impl Links {
     /// bandwidth, a wider one that of the network, both times the measured share of the bus.
     pub(super) fn new(layout: &Parallelism, platform: &Platform) -> Self {
         let [tensor, context, pipeline, data, expert] =
-            [layout.tensor, layout.context, layout.pipeline, layout.data, layout.expert]
-                .map(|n| n as f64);
+            real([layout.tensor, layout.context, layout.pipeline, layout.data, layout.expert]);
         let fabric = Fabric {
             up: platform.scale_up * platform.general.scale_up_bus,
             out: platform.scale_out * platform.general.scale_out_bus,

@@ -57,7 +57,7 @@ const INDIFFERENCE: f64 = 0.02;
 ///
 /// Tried are tensor parallelism within the scale-up domain, pipeline stages up to the layers,
 /// context parallelism for long sequences, expert parallelism, `ZeRO` 1 and 3, micro-batches of 1
-/// to 16, interleaving, and recomputing nothing or all.
+/// to 16, interleaving, and recomputing nothing or, where that does not fit, all.
 ///
 /// # Errors
 /// Nothing fits: by how much the smallest misses, and what would make it fit. Or the batch or the
@@ -86,13 +86,13 @@ enum Habit {
     Waiting,
 }
 
-/// Calls `with` every layout that is worth trying.
+/// Calls `with` every layout that is worth trying, which says whether it fits.
 fn layouts(
     model: &Extents,
     wish: Wish,
     platform: &Platform,
     habit: Habit,
-    mut with: impl FnMut(Parallelism),
+    mut with: impl FnMut(Parallelism) -> bool,
 ) {
     let Wish { devices, batch, .. } = wish;
     let widest = (platform.domain as u64).min(16).min(model.heads);
@@ -122,7 +122,7 @@ fn variants(
     layout: Parallelism,
     wish: Wish,
     habit: Habit,
-    with: &mut impl FnMut(Parallelism),
+    with: &mut impl FnMut(Parallelism) -> bool,
 ) {
     let local = wish.batch.sequences.div_ceil(layout.data);
     let stage = model.layers.div_ceil(layout.pipeline);
@@ -137,11 +137,12 @@ fn variants(
             if zero == Zero::Weights && (layout.pipeline > 1 || layout.data == 1) {
                 continue;
             }
-            for recompute in [Recompute::None, Recompute::Full] {
-                let plain = Parallelism { zero, micro_batch, recompute, ..layout };
-                with(plain);
-                if interleaves {
-                    with(Parallelism { chunks: (stage / 2).max(2), ..plain });
+            let chunks = interleaves.then(|| (stage / 2).max(2));
+            for chunks in std::iter::once(layout.chunks).chain(chunks) {
+                let kept = Parallelism { zero, micro_batch, chunks, ..layout };
+                // What fits need not compute anything anew.
+                if !with(Parallelism { recompute: Recompute::None, ..kept }) {
+                    with(Parallelism { recompute: Recompute::Full, ..kept });
                 }
             }
         }
@@ -178,8 +179,15 @@ struct Search {
 }
 
 impl Search {
-    /// Times a layout and keeps it if it fits and no variant of the same degrees is faster.
-    fn consider(&mut self, model: &Extents, layout: Parallelism, wish: Wish, platform: &Platform) {
+    /// Times a layout and keeps it if it fits and no variant of the same degrees is faster; true if it
+    /// fits.
+    fn consider(
+        &mut self,
+        model: &Extents,
+        layout: Parallelism,
+        wish: Wish,
+        platform: &Platform,
+    ) -> bool {
         self.tried += 1;
         let memory = memory(model, &layout, wish.batch, platform, wish.state);
         if !memory.fits() {
@@ -187,18 +195,19 @@ impl Search {
             if self.closest.is_none_or(|(_, smallest)| memory.reserved < smallest.reserved) {
                 self.closest = Some((layout, memory));
             }
-            return;
+            return false;
         }
         let step = step_of_part(model, &layout, wish.batch, platform, wish.trained);
         let candidate = Candidate { layout, step, memory };
         let same = |c: &Candidate| degrees(&c.layout) == degrees(&layout);
         match self.best.iter_mut().find(|c| same(c)) {
-            Some(known) if known.step.total <= candidate.step.total => return,
+            Some(known) if known.step.total <= candidate.step.total => return true,
             Some(known) => *known = candidate,
             None => self.best.push(candidate),
         }
         self.best.sort_by(|a, b| a.step.total.stored().total_cmp(&b.step.total.stored()));
         self.best.truncate(RUNNERS_UP * 4);
+        true
     }
 
     /// The simplest of the layouts within [`INDIFFERENCE`] of the fastest, and its runners-up.

@@ -10,7 +10,7 @@ use super::state::{Offload, State};
 use super::step_time::FLASH;
 use crate::model::Extents;
 use crate::provenance::Traced;
-use crate::quantity::{DeviceMemory, Measure};
+use crate::quantity::{DeviceMemory, Measure, real};
 
 /// Memory of the fullest device at its peak.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -138,8 +138,12 @@ pub fn memory(
     platform: &Platform,
     state: State,
 ) -> Memory {
-    let first = stage(model, layout, batch, platform, state, true);
-    let last = stage(model, layout, batch, platform, state, false);
+    let dense_share = 1.0 - model.expert_layers() as f64 / model.layers as f64;
+    let kept = kept_per_token(model, layout, platform, dense_share, batch.length as f64);
+    let of = |first| stage(model, layout, batch, platform, state, (dense_share, kept, first));
+    let first = of(true);
+    // A pipeline of one stage has one.
+    let last = if layout.pipeline == 1 { first } else { of(false) };
     let fullest = if first.total() > last.total() { first } else { last };
     let allocated = fullest.total() + WORKSPACE;
     let bytes = DeviceMemory::from_stored;
@@ -155,18 +159,17 @@ pub fn memory(
     }
 }
 
-/// Bytes of the first or the last pipeline stage on one device.
+/// Bytes of the first or the last pipeline stage on one device; a token leaves so much in a block.
 fn stage(
     model: &Extents,
     layout: &Parallelism,
     batch: Batch,
     platform: &Platform,
     state: State,
-    first: bool,
+    (dense_share, per_token, first): (f64, f64, bool),
 ) -> Stage {
     let [tensor, pipeline, context, data, expert] =
-        [layout.tensor, layout.pipeline, layout.context, layout.data, layout.expert_shards()]
-            .map(|n| n as f64);
+        real([layout.tensor, layout.pipeline, layout.context, layout.data, layout.expert_shards()]);
     // Stages are as even as whole layers allow, as those that are timed.
     let most = (model.layers as f64 / pipeline).ceil();
     let layers =
@@ -177,8 +180,7 @@ fn stage(
     // A head that has the weights of the table is a copy of them on a stage of its own.
     let copied = if only { sums.headed } else { sums.headed.max(sums.head) };
     let tables = if embedded { sums.tables } else { 0.0 } + if headed { copied } else { 0.0 };
-    let [routed_layers, all_layers] = [model.expert_layers(), model.layers].map(|n| n as f64);
-    let dense_share = 1.0 - routed_layers / all_layers;
+    let all_layers = model.layers as f64;
 
     // Parameters of this device: those that all copies hold alike, and the experts. Towers are before
     // the first block.
@@ -241,20 +243,19 @@ fn stage(
     let tokens = (layout.micro_batch * batch.length) as f64 / context;
     let micro_batches = layout.micro_batches(batch);
     let in_flight = in_flight(layout, first).min(micro_batches);
-    let kept = kept_per_token(model, layout, platform, dense_share, batch.length as f64);
     let residual = if layout.sequence { tensor } else { 1.0 };
     let input = 2.0 * model.hidden as f64 / residual;
     // A stage keeps what it sent on as well, which a layer kept whole has anyway.
     let whole = (layers.ceil() + if only { 0.0 } else { 1.0 }) * in_flight;
     let activations = tokens
         * match layout.recompute {
-            Recompute::Full => input * whole + kept,
-            Recompute::Half | Recompute::Custom => 0.5 * (input + kept) * layers * in_flight,
+            Recompute::Full => input * whole + per_token,
+            Recompute::Half | Recompute::Custom => 0.5 * (input + per_token) * layers * in_flight,
             Recompute::Products => {
                 (input + products_per_token(model, layout, dense_share)) * layers * in_flight
             }
             Recompute::None | Recompute::Selective | Recompute::Unknown => {
-                kept * layers * in_flight
+                per_token * layers * in_flight
             }
         };
     let plain = layout.zero == Zero::Weights && platform.software.year < COMPILED_LOSS;
@@ -275,7 +276,7 @@ fn stage(
 /// `p + (p - 1) / v`, 1 + (p - 1) / (p v) times as many (arXiv:2205.05198, sec. 4.2.3), and the last
 /// `p - (p - 1) / v`: before its first backward pass it has all chunks but the last behind it.
 fn in_flight(layout: &Parallelism, first: bool) -> f64 {
-    let [p, v] = [layout.pipeline, layout.chunks].map(|n| n as f64);
+    let [p, v] = real([layout.pipeline, layout.chunks]);
     match (first, layout.chunks) {
         (true, 1) => p,
         (true, _) => p + (p - 1.0) / v,
@@ -289,8 +290,8 @@ fn in_flight(layout: &Parallelism, first: bool) -> f64 {
 fn products_per_token(model: &Extents, layout: &Parallelism, dense_share: f64) -> f64 {
     let tensor = layout.tensor as f64;
     let residual = if layout.sequence { tensor } else { 1.0 };
-    let [d, heads, kv] = [model.hidden, model.heads, model.kv_heads].map(|n| n as f64);
-    let [key, value] = [model.key_dim, model.value_dim].map(|n| n as f64);
+    let [d, heads, kv] = real([model.hidden, model.heads, model.kv_heads]);
+    let [key, value] = real([model.key_dim, model.value_dim]);
     let routed = model.experts.map_or(0.0, |e| ((e.top_k + e.shared) * e.ffn) as f64);
     let inner = dense_share * model.ffn as f64 + (1.0 - dense_share) * routed;
     let attention = model.mixing() * (heads * key + kv * value + heads * value);
@@ -313,14 +314,14 @@ fn kept_per_token(
     // PyTorch keeps the inputs of products as gathered from the ranks of tensor parallelism; others
     // gather them again (arXiv:2205.05198, sec. 4.2.2).
     let gathered = if layout.zero == Zero::Weights { 1.0 } else { residual };
-    let [d, heads, kv] = [model.hidden, model.heads, model.kv_heads].map(|n| n as f64);
-    let [key, value] = [model.key_dim, model.value_dim].map(|n| n as f64);
+    let [d, heads, kv] = real([model.hidden, model.heads, model.kv_heads]);
+    let [key, value] = real([model.key_dim, model.value_dim]);
     let attention = model.mixing() * (heads * key + kv * (key + value) + heads * value);
     let matrices = model.mlp_matrices() - 1.0;
     let inner = |width: f64| (2.0 * matrices + operand) * width;
     let mlp = dense_share * inner(model.ffn as f64) / tensor;
     let routed = model.experts.map_or(0.0, |e| {
-        let [top_k, shared, ffn] = [e.top_k, e.shared, e.ffn].map(|n| n as f64);
+        let [top_k, shared, ffn] = real([e.top_k, e.shared, e.ffn]);
         let dispatched = 2.0 * (2.0 * top_k * d);
         (1.0 - dense_share) * (inner((top_k + shared) * ffn) + dispatched) / tensor
     });

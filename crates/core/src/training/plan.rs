@@ -1,6 +1,7 @@
 //! The computation of a training run and its hardware: inputs only. They are evaluated by
 //! [`super::run`] and [`super::predict`].
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -149,6 +150,44 @@ pub struct Prediction {
     /// Stages of other sequence lengths, each with its part of the tokens and its prediction; empty if
     /// all sequences are alike. This prediction is that of the longest.
     pub stages: Vec<(f64, Prediction)>,
+}
+
+impl Prediction {
+    /// Everything that it is predicted from, in words. Questions of the same words have the same
+    /// answer while their models live, which are told apart by where they stand.
+    pub fn words(&self) -> String {
+        let Self {
+            model,
+            tokens,
+            epochs,
+            accelerator,
+            devices,
+            precision,
+            sequences,
+            sequence,
+            layout,
+            devices_place,
+            state,
+            recompute_open,
+            weight_bytes,
+            trained,
+            work,
+            learned,
+            written,
+            framework,
+            software_epoch,
+            network,
+            stages,
+        } = self;
+        let run = (accelerator, devices, devices_place, tokens, epochs, sequences, sequence);
+        let device = (precision, layout, state, recompute_open, framework, software_epoch, network);
+        let recipe = (weight_bytes, trained, work, learned, written);
+        let mut words = format!("{:p} {run:?} {device:?} {recipe:?}", Arc::as_ptr(model));
+        for (part, stage) in stages {
+            let _ = write!(words, " {part} of {}", stage.words());
+        }
+        words
+    }
 }
 
 /// The answers of one step that the model writes before it learns from them.

@@ -17,7 +17,7 @@ use crate::kernel::corner::norm4;
 use crate::kernel::product::Limits;
 use crate::model::Extents;
 use crate::model::extents::Attending;
-use crate::quantity::{DeviceTokenRate, Measure, Time};
+use crate::quantity::{DeviceTokenRate, Measure, Time, real};
 
 /// One optimizer step and where its time goes, on the slowest stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -275,16 +275,15 @@ impl<'a> Job<'a> {
         let (model, platform, t) = (self.model, self.platform, self.tokens);
         let general = &platform.general;
         let tensor = self.layout.tensor as f64;
-        let [d, heads, kv] = [model.hidden, model.heads, model.kv_heads].map(|n| n as f64);
-        let [key, value] = [model.key_dim, model.value_dim].map(|n| n as f64);
+        let [d, heads, kv] = real([model.hidden, model.heads, model.kv_heads]);
+        let [key, value] = real([model.key_dim, model.value_dim]);
         let projections = match model.latent {
             None => {
                 self.product(t, (heads * key + kv * (key + value)) / tensor, d)
                     + self.product(t, d, heads * value / tensor)
             }
             Some(latent) => {
-                let [q, c, rope] =
-                    [latent.query_rank, latent.key_value_rank, latent.rotary].map(|n| n as f64);
+                let [q, c, rope] = real([latent.query_rank, latent.key_value_rank, latent.rotary]);
                 self.product(t, q + c + rope, d)
                     + self.product(t, heads * key / tensor, q)
                     + self.product(t, heads * (key - rope + value) / tensor, c)
@@ -330,7 +329,7 @@ impl<'a> Job<'a> {
     fn dense_layer(&self) -> Layer {
         let (model, t) = (self.model, self.tokens);
         let tensor = self.layout.tensor as f64;
-        let [d, ffn] = [model.hidden, model.ffn].map(|n| n as f64);
+        let [d, ffn] = real([model.hidden, model.ffn]);
         let matrices = model.mlp_matrices() - 1.0;
         let mut layer = self.common(ffn);
         layer.products +=
@@ -342,10 +341,9 @@ impl<'a> Job<'a> {
     fn expert_layer(&self, experts: &crate::model::extents::Experts) -> Layer {
         let (model, platform, t) = (self.model, self.platform, self.tokens);
         let general = &platform.general;
-        let [tensor, ranks] = [self.layout.tensor, self.layout.expert].map(|n| n as f64);
+        let [tensor, ranks] = real([self.layout.tensor, self.layout.expert]);
         let [d, ffn, count, top_k, shared] =
-            [model.hidden, experts.ffn, experts.count, experts.top_k, experts.shared]
-                .map(|n| n as f64);
+            real([model.hidden, experts.ffn, experts.count, experts.top_k, experts.shared]);
         let matrices = model.mlp_matrices() - 1.0;
         let mut layer = self.common((top_k + shared) * ffn);
         let routed = t / tensor;

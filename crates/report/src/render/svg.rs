@@ -6,7 +6,7 @@ use crate::text::{markup, rewritten, visible};
 /// what stands beside them.
 pub fn escape(text: &str) -> String {
     let forbidden = |character| matches!(character, '\u{fffe}' | '\u{ffff}');
-    rewritten(&markup(&visible(text)), forbidden, |_, _| {})
+    rewritten(&markup(&visible(text)), |byte| matches!(byte, b' '..=b'~'), forbidden, |_, _| {})
 }
 
 #[cfg(test)]
