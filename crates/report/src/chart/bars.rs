@@ -1,5 +1,7 @@
 //! Horizontal bars: shares of a whole, and what moves a figure.
 
+use std::fmt::Write as _;
+
 use flopcast_study::uncertainty::{Interval, Swing};
 
 use super::{Anchor, Picture, WIDTH, series};
@@ -59,7 +61,8 @@ pub fn tornado(interval: &Interval, show: &dyn Fn(f64) -> String) -> String {
     let floor: f64 = swings.iter().map(|swing| ROW + lines(swing)).sum();
     let mut picture = Picture::new(floor + 18.0);
     let mut words = Vec::new();
-    let mut y = 0.0;
+    // The median is marked across each bar, so that it strikes out no words.
+    let (x, mut marks, mut y) = (across(median), String::new(), 0.0);
     for swing in swings {
         let amount = amount(swing);
         picture.text(0.0, y + 14.0, Anchor::Start, "", &cut(&swing.factor, LETTERS));
@@ -72,10 +75,10 @@ pub fn tornado(interval: &Interval, show: &dyn Fn(f64) -> String) -> String {
         let class = series(usize::from(to >= from));
         picture.rect([from.min(to), y + 20.0, (to - from).abs().max(1.5), 9.0], &class, &tip);
         words.push(tip);
+        let _ = write!(marks, "M{x:.1} {:.1}v15", y + 17.0);
         y += ROW;
     }
-    let x = across(median);
-    picture.path(&format!("M{x:.1} 18V{floor:.1}"), "axis");
+    picture.path(&marks, "axis");
     let anchor = match x / WIDTH {
         share if share < 0.2 => Anchor::Start,
         share if share > 0.8 => Anchor::End,
