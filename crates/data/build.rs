@@ -77,8 +77,12 @@ fn groups(path: &Path, cells: usize) -> io::Result<String> {
     order.sort_by_key(|at| &found[*at].0[0]);
     let mut keys: Vec<&[&str]> = found.iter().map(|(key, _)| key.as_slice()).collect();
     keys.sort_unstable();
-    if let Some(pair) = keys.windows(2).find(|pair| pair[0] == pair[1]) {
-        let message = format!("{}: rows of {:?} stand apart", path.display(), pair[0]);
+    let twice = keys.windows(2).find_map(|pair| match pair {
+        [one, other] if one == other => Some(one),
+        _ => None,
+    });
+    if let Some(key) = twice {
+        let message = format!("{}: rows of {key:?} stand apart", path.display());
         return Err(io::Error::other(message));
     }
     let groups = found.iter().map(|(key, [start, end, line])| {
@@ -86,7 +90,7 @@ fn groups(path: &Path, cells: usize) -> io::Result<String> {
         format!("Group::new({start}, {end}, {line}, {}, {second}),", key[0].len())
     });
     Ok(format!(
-        "Groups {{ cells: {cells}, groups: &[{}], order: &{order:?} }}",
+        "Groups {{ cells: {cells}, places: &[{}], order: &{order:?} }}",
         groups.collect::<String>()
     ))
 }

@@ -195,13 +195,11 @@ impl Ready {
 
     /// Its forecast, ready to run.
     fn engine(&self, session: &Session<'_>) -> Result<Engine> {
-        match &self.sized {
-            Some(sized) => Ok(sized.forecast.clone()),
-            None => {
-                let search = layouts::rough(&self.search);
-                capacity::played(session.engine(&self.scenario)?, &search, &session.watch)
-            }
+        if let Some(sized) = &self.sized {
+            return Ok(sized.forecast.clone());
         }
+        let search = layouts::rough(&self.search);
+        capacity::played(session.engine(&self.scenario)?, &search, &session.watch)
     }
 
     /// Its report, with an engine for what varies in it.

@@ -16,7 +16,7 @@ pub(crate) struct Groups {
     /// Leading cells that the rows of a group share.
     pub(crate) cells: usize,
     /// In the order of the file.
-    pub(crate) groups: &'static [Group],
+    pub(crate) places: &'static [Group],
     /// Their places by the first cell, those of one cell in the order of the file.
     pub(crate) order: &'static [u32],
 }
@@ -56,7 +56,7 @@ impl Csv {
 
     /// The groups in the order of the file.
     pub fn groups(&self) -> &'static [Group] {
-        self.groups.groups
+        self.groups.places
     }
 
     /// The rows of a group.

@@ -4,6 +4,8 @@
 //! a source of [`SOURCES`]. YAML is turned into JSON when this crate is built, so that no reader of
 //! trusted data needs a YAML parser and none of its errors is left to run time.
 
+#![allow(clippy::unreadable_literal, reason = "the build script writes the places of rows")]
+
 /// The text of a file below the folder of the facts.
 macro_rules! table {
     ($path:expr) => {

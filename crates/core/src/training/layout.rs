@@ -139,7 +139,7 @@ fn variants(
             }
             let chunks = interleaves.then(|| (stage / 2).max(2));
             for chunks in std::iter::once(layout.chunks).chain(chunks) {
-                let kept = Parallelism { zero, micro_batch, chunks, ..layout };
+                let kept = Parallelism { chunks, zero, micro_batch, ..layout };
                 // What fits need not compute anything anew.
                 if !with(Parallelism { recompute: Recompute::None, ..kept }) {
                     with(Parallelism { recompute: Recompute::Full, ..kept });
