@@ -260,10 +260,9 @@ impl File<'_> {
     /// True for scales, zeros and what else describes a weight of the same module.
     fn goes_with_another(&self, name: &str) -> bool {
         let module = stem(name);
-        if let Some((_, part)) = name.split_once(".weight.") {
-            if DEEPER.iter().any(|it| part.starts_with(it)) {
-                return true;
-            }
+        let deeper = |part: &str| DEEPER.iter().any(|it| part.starts_with(it));
+        if name.split_once(".weight.").is_some_and(|(_, part)| deeper(part)) {
+            return true;
         }
         let part = last(name);
         let held = HELD.iter().any(|it| {
@@ -327,10 +326,10 @@ impl File<'_> {
             [(4, 128), (8, 128), (4, 64), (4, 32), (8, 64), (8, 32), (2, 128), (2, 64)];
         let shape = |ending: &str| self.beside(module, ending).map(|it| it.shape.as_slice());
         let rows = tensor.shape.iter().rev().nth(1).copied().unwrap_or(0);
-        if let Some(&[zeros, _]) = shape(".weight_zero_point") {
-            if rows > 0 && (1..rows).contains(&zeros) {
-                return (zeros.saturating_mul(32) / rows).max(1);
-            }
+        if let Some(&[zeros, _]) = shape(".weight_zero_point")
+            && (1..rows).contains(&zeros)
+        {
+            return (zeros.saturating_mul(32) / rows).max(1);
         }
         let columns = tensor.shape.last().copied().unwrap_or(0).saturating_mul(32);
         match shape(".weight_scale").and_then(|it| it.last().copied()) {
