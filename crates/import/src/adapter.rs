@@ -80,6 +80,7 @@ impl File {
         }
         let ranks = self.rank_pattern.iter().flatten();
         let kind = self.kind()?;
+        // Blocks that an expression names go whole, unless it names projections as well.
         let excluded_blocks = match &self.exclude_modules {
             Json::String(pattern) if !words(pattern).iter().any(|it| Targets::has(base, it)) => {
                 numbers(pattern)
@@ -103,8 +104,6 @@ impl File {
             kind,
             excluded: match &self.exclude_modules {
                 Json::String(pattern) if excluded_blocks.is_empty() => words(pattern),
-                // Blocks that an expression names go whole, unless it names projections as well.
-                Json::String(_) => Vec::new(),
                 Json::Array(list) => list.iter().filter_map(Json::as_str).map(last).collect(),
                 _ => Vec::new(),
             },

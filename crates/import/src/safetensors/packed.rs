@@ -202,9 +202,9 @@ impl File<'_> {
             "B" if words == "I32" && beside(".s").is_some() => {
                 return Some(Unpacked::packed(tensor, 4));
             }
-            "W_q" => return Some(self.grouped(tensor, beside(".scale"))),
+            "W_q" => return Some(grouped(tensor, beside(".scale"))),
             "_data" if words == "U8" => {
-                return Some(self.grouped(tensor, beside(".weight._scale")));
+                return Some(grouped(tensor, beside(".weight._scale")));
             }
             "_data" => return Some(Unpacked::plain(tensor)),
             "codes" => {
@@ -366,18 +366,18 @@ impl File<'_> {
         let groups = scales.shape.last().copied().unwrap_or(0);
         self.fitting(tensor, groups, formats).unwrap_or(4)
     }
+}
 
-    /// A weight of bytes whose rows are groups with a scale each; of 4 bits where its groups are
-    /// columns.
-    fn grouped(&self, tensor: &Tensor, scales: Option<&Tensor>) -> Unpacked {
-        match (scales, tensor.shape.last()) {
-            (Some(scales), Some(group)) if scales.shape.last() == Some(&1) => {
-                let held = scales.elements.saturating_mul(*group);
-                let bits = tensor.elements.saturating_mul(wide(&tensor.dtype)) / held.max(1);
-                Unpacked::holds(tensor, held, &format!("{bits} bits"))
-            }
-            _ => Unpacked::packed(tensor, 4),
+/// A weight of bytes whose rows are groups with a scale each; of 4 bits where its groups are
+/// columns.
+fn grouped(tensor: &Tensor, scales: Option<&Tensor>) -> Unpacked {
+    match (scales, tensor.shape.last()) {
+        (Some(scales), Some(group)) if scales.shape.last() == Some(&1) => {
+            let held = scales.elements.saturating_mul(*group);
+            let bits = tensor.elements.saturating_mul(wide(&tensor.dtype)) / held.max(1);
+            Unpacked::holds(tensor, held, &format!("{bits} bits"))
         }
+        _ => Unpacked::packed(tensor, 4),
     }
 }
 
