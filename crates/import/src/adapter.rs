@@ -80,6 +80,13 @@ impl File {
         }
         let ranks = self.rank_pattern.iter().flatten();
         let kind = self.kind()?;
+        // Blocks that an expression names go whole, unless it names projections as well.
+        let excluded_blocks = match &self.exclude_modules {
+            Json::String(pattern) if !words(pattern).iter().any(|it| Targets::has(base, it)) => {
+                numbers(pattern)
+            }
+            _ => Vec::new(),
+        };
         let adapter = Adapter {
             rank: self.rank()?,
             targets: self.targets(base)?,
@@ -96,7 +103,7 @@ impl File {
             magnitudes: kind == Kind::LowRank && self.says("use_dora"),
             kind,
             excluded: match &self.exclude_modules {
-                Json::String(pattern) => words(pattern),
+                Json::String(pattern) if excluded_blocks.is_empty() => words(pattern),
                 Json::Array(list) => list.iter().filter_map(Json::as_str).map(last).collect(),
                 _ => Vec::new(),
             },
@@ -105,13 +112,22 @@ impl File {
                 Json::Array(list) if !list.is_empty() => {
                     list.iter().map(Json::as_u64).collect::<Option<Vec<_>>>()
                 }
-                _ => None,
+                _ => self.target_modules.as_str().map(numbers).filter(|it| !it.is_empty()),
             },
+            without: excluded_blocks,
         };
         let mut model = adapted(base, &adapter)?;
         if !self.layers_to_transform.is_null() && adapter.layers.is_none() {
             model.warnings.push(
                 "`layers_to_transform` of the adapter is not read: every layer is taken to have it"
+                    .to_owned(),
+            );
+        }
+        let patterns = [&self.target_modules, &self.exclude_modules];
+        if patterns.into_iter().filter_map(Json::as_str).any(unclear) {
+            model.warnings.push(
+                "the numbers of blocks in an expression over modules are not read: every block is \
+                 taken to have the adapter; `layers_to_transform` lists them"
                     .to_owned(),
             );
         }
@@ -325,7 +341,7 @@ fn caches(model: &Model) -> (u64, u64) {
 
 /// An expression with each choice of its groups of alternatives written out; a bounded number.
 fn alternatives(pattern: &str) -> Vec<String> {
-    const MOST: usize = 64;
+    const MOST: usize = 4096;
     let mut done = Vec::new();
     let mut open = vec![pattern.replace("(?:", "(")];
     while let Some(text) = open.pop() {
@@ -342,6 +358,42 @@ fn alternatives(pattern: &str) -> Vec<String> {
         }
     }
     done
+}
+
+/// The blocks that an expression over module names chooses: a number in each of its alternatives,
+/// `layers\.(0|1)\.`, `layers\.[0-3]\.`; none where one of them says no number.
+fn numbers(pattern: &str) -> Vec<u64> {
+    let mut text = pattern.replace("[0-9]+", "").replace("[0-9]*", "");
+    while let Some((before, rest)) = text.split_once('[') {
+        let Some((class, after)) = rest.split_once(']') else { return Vec::new() };
+        let letters: Vec<char> = class.chars().collect();
+        let digits: Vec<String> = match *letters.as_slice() {
+            [from @ '0'..='9', '-', to @ '0'..='9'] => (from..=to).map(String::from).collect(),
+            _ if letters.iter().all(char::is_ascii_digit) => {
+                letters.iter().map(|it| String::from(*it)).collect()
+            }
+            _ => return Vec::new(),
+        };
+        // Numbers of any length are no choice.
+        if after.starts_with(['+', '*', '{']) {
+            return Vec::new();
+        }
+        text = format!("{before}({}){after}", digits.join("|"));
+    }
+    let of = |it: &String| {
+        // What is left of a group is one choice too many.
+        let whole = !it.contains('|');
+        words(it).iter().filter(|_| whole).find_map(|word| word.parse().ok())
+    };
+    let found: Option<Vec<u64>> = alternatives(&text).iter().map(of).collect();
+    found.unwrap_or_default()
+}
+
+/// True for an expression that says numbers which are no plain choice of blocks.
+fn unclear(pattern: &str) -> bool {
+    let any = pattern.replace("[0-9]+", "").replace("[0-9]*", "");
+    let number = |word: &String| word.bytes().all(|it| it.is_ascii_digit());
+    words(&any).iter().any(number) && numbers(pattern).is_empty()
 }
 
 /// The last part of a module's path.

@@ -12,18 +12,19 @@
 
 mod kind;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::kind::{Blocks, Kind};
 use super::layer::{Layer, Role};
-use super::operator::{Dense, Operator};
+use super::operator::{Dense, Embedding, Operator};
 use super::total::Model;
 use crate::diagnostic::{Error, Result};
 
 /// The projections that have an adapter.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Targets {
     /// Every projection of attention, mixers and feed-forward layers, the usual choice of recipes.
+    #[default]
     Usual,
     /// Every linear layer but the head and routed experts, as PEFT's `all-linear`.
     AllLinear,
@@ -33,7 +34,7 @@ pub enum Targets {
 }
 
 /// An adapter of a model: rank, targets, and the modules that are trained whole beside it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Adapter {
     /// What is trained beside a projection.
     pub kind: Kind,
@@ -42,9 +43,10 @@ pub struct Adapter {
     /// The projections that have one.
     pub targets: Targets,
     /// Ranks of single projections by the words of their names; the first entry whose last word
-    /// fits counts.
+    /// fits counts, of one block where a word is its number.
     pub ranks: Vec<(Vec<String>, u64)>,
-    /// Names of modules that are trained whole (PEFT's `modules_to_save`).
+    /// Names of modules that are trained whole (PEFT's `modules_to_save`). PEFT adds the names that
+    /// heads usually have, so a model need not have all of them.
     pub saved: Vec<String>,
     /// True for a learned magnitude per output (`DoRA`, Liu et al. 2024, arXiv:2402.09353).
     pub magnitudes: bool,
@@ -52,7 +54,12 @@ pub struct Adapter {
     pub excluded: Vec<String>,
     /// The blocks that have adapters, by their number from 0; all where nobody says.
     pub layers: Option<Vec<u64>>,
+    /// The blocks that have none, whatever `layers` says.
+    pub without: Vec<u64>,
 }
+
+/// Layers other than a projection of a block that BERT and its kin call `dense`.
+const DENSE: [&str; 3] = ["pooler", "transform", "classifier_dense"];
 
 /// Names that checkpoints give to projections, with the projections that they are made of.
 const ALSO: [(&str, &[&str]); 27] = [
@@ -92,10 +99,8 @@ const USUAL: [&str; 7] =
 impl Targets {
     /// True if a model has a projection of this name.
     pub fn has(model: &Model, name: &str) -> bool {
-        model.layers.iter().any(|layer| {
-            matches!(layer.operator, Operator::Dense(_))
-                && members(model, name).contains(&last(&layer.name))
-        })
+        let members = members(model, name);
+        model.layers.iter().any(|layer| takes(layer, &members))
     }
 }
 
@@ -108,7 +113,12 @@ fn members<'n>(model: &Model, name: &'n str) -> Vec<&'n str> {
     // of GPT-NeoX, BERT and BLOOM.
     match (name, also) {
         ("c_proj", None) if !own => vec!["o_proj", "down_proj"],
-        ("dense", None) if !own => vec!["o_proj"],
+        ("dense", None) if !own => {
+            // The norm behind the sum of attention is BERT's.
+            let bert = model.layers.iter().any(|it| last(&it.name) == "attention_norm");
+            let inner = ["up_proj", "down_proj"].into_iter().chain(DENSE).filter(|_| bert);
+            std::iter::once("o_proj").chain(inner).collect()
+        }
         (_, Some((_, members))) => members.to_vec(),
         _ => vec![name],
     }
@@ -137,10 +147,7 @@ pub fn lora(
         members.map(|member| (vec![member.to_owned()], *rank)).collect::<Vec<_>>()
     };
     let ranks = ranks.iter().flat_map(of_target).collect();
-    let saved = Vec::new();
-    let (excluded, layers) = (Vec::new(), None);
-    let (kind, magnitudes) = (Kind::LowRank, false);
-    adapted(model, &Adapter { kind, rank, targets, ranks, saved, magnitudes, excluded, layers })
+    adapted(model, &Adapter { rank, targets, ranks, ..Adapter::default() })
 }
 
 /// The model with adapters beside frozen weights. Only the adapters are trained, of `LoRA` rank x
@@ -163,12 +170,22 @@ pub fn adapted(model: &Model, adapter: &Adapter) -> Result<Model> {
     let mut layers = Vec::with_capacity(apart.len() * 2);
     for layer in &apart {
         layers.push(layer.clone());
-        let Operator::Dense(dense) = &layer.operator else { continue };
         let name = last(&layer.name);
         let times = adapter.times(layer, &apart);
-        if times == 0 || adapter.excluded.iter().any(|it| members(model, it).contains(&name)) {
+        if times.is_empty() || adapter.excluded.iter().any(|it| members(model, it).contains(&name))
+        {
             continue;
         }
+        let dense = match &layer.operator {
+            Operator::Dense(dense) => *dense,
+            Operator::Embedding(table) => {
+                if named.iter().any(|group| takes(layer, group)) {
+                    layers.extend(adapter.beside_table(layer, *table));
+                }
+                continue;
+            }
+            _ => continue,
+        };
         let group = named.iter().position(|group| group.contains(&name));
         let group: &[&str] = match (&adapter.targets, group) {
             (Targets::Named(_), None) => continue,
@@ -177,7 +194,10 @@ pub fn adapted(model: &Model, adapter: &Adapter) -> Result<Model> {
             {
                 continue;
             }
-            (Targets::AllLinear, _) if matches!(layer.role, Role::Head | Role::Experts) => continue,
+            (Targets::AllLinear, _) if layer.role == Role::Head && !DENSE.contains(&name) => {
+                continue;
+            }
+            (Targets::AllLinear, _) if layer.role == Role::Experts => continue,
             (_, Some(group)) => &named[group],
             (_, None) => &[],
         };
@@ -185,15 +205,20 @@ pub fn adapted(model: &Model, adapter: &Adapter) -> Result<Model> {
         if fused && group.first() != Some(&name) {
             continue;
         }
-        let siblings = apart.iter().filter(|other| {
-            fused
-                && stem(&other.name) == stem(&layer.name)
-                && other.count == layer.count
-                && group.contains(&last(&other.name))
-        });
+        // Each of them once: the passes of two equal blocks have one name.
+        let of = |member: &&str| {
+            apart.iter().find(|other| {
+                stem(&other.name) == stem(&layer.name)
+                    && other.count == layer.count
+                    && last(&other.name) == *member
+            })
+        };
+        let siblings = group.iter().filter(|_| fused).filter_map(of);
         let fused_outputs: u64 = siblings.map(outputs).sum();
         let outputs = if fused { fused_outputs } else { dense.outputs };
-        layers.extend(adapter.beside(layer, *dense, outputs, times));
+        for (rank, times) in times {
+            layers.extend(adapter.beside(layer, dense, outputs, rank, times));
+        }
     }
     let mut adapted = with_layers(model, layers)?;
     if !lacking.is_empty() {
@@ -203,13 +228,14 @@ pub fn adapted(model: &Model, adapter: &Adapter) -> Result<Model> {
             .push(format!("{} has no projection {lacking}: no adapter there", model.name));
     }
     let saved = |layer: &Layer| adapter.saved.iter().any(|module| is_module(layer, module));
-    if let Some(module) =
-        adapter.saved.iter().find(|module| !model.layers.iter().any(|it| is_module(it, module)))
-    {
-        return Err(Error::input(format!(
-            "{} has no module `{module}` to train whole",
-            model.name
-        )));
+    let lacks = |module: &&String| !model.layers.iter().any(|it| is_module(it, module));
+    let lacking: Vec<&str> = adapter.saved.iter().filter(lacks).map(String::as_str).collect();
+    if let Some(module) = lacking.first() {
+        let message = format!("{} has no module `{module}` to train whole", model.name);
+        if lacking.len() == adapter.saved.len() {
+            return Err(Error::input(message));
+        }
+        adapted.warnings.push(message);
     }
     adapted.train(|layer| kind::is_adapter(last(&layer.name)) || saved(layer));
     Ok(adapted)
@@ -248,9 +274,32 @@ pub fn prompted(model: &Model, learned: &[(&str, u64)]) -> Result<Model> {
 }
 
 impl Adapter {
-    /// What is trained beside a projection whose adapter puts out so many features.
-    fn beside(&self, layer: &Layer, dense: Dense, outputs: u64, times: u64) -> Vec<Layer> {
-        let rank = self.rank_of(&layer.name);
+    /// What is trained beside a table: rank x (entries + dim), looked up and multiplied.
+    fn beside_table(&self, layer: &Layer, table: Embedding) -> Vec<Layer> {
+        let rank = self.rank_of(&layer.name, None);
+        let tensor = |name: &str, operator| Layer {
+            name: format!("{}.{}_{name}", layer.name, self.kind.word()),
+            operator,
+            stored: None,
+            ..layer.clone()
+        };
+        let (rows, outputs) = (table.rows, table.dim);
+        vec![
+            tensor("a", Operator::Embedding(Embedding { dim: rank, ..table })),
+            tensor("b", Operator::Dense(Dense { rows, inputs: rank, outputs, bias: false })),
+        ]
+    }
+
+    /// What is trained beside a projection whose adapter puts out so many features, of that rank and
+    /// in so many blocks.
+    fn beside(
+        &self,
+        layer: &Layer,
+        dense: Dense,
+        outputs: u64,
+        rank: u64,
+        times: u64,
+    ) -> Vec<Layer> {
         let tensor = |name: &str, operator| Layer {
             name: format!("{}.{}_{name}", layer.name, self.kind.word()),
             operator,
@@ -277,23 +326,57 @@ impl Adapter {
         tensors
     }
 
-    /// How many of a layer's repetitions have an adapter. The first pass of a repeated block stands
-    /// apart from the rest, which are taken to follow it.
-    fn times(&self, layer: &Layer, apart: &[Layer]) -> u64 {
-        let Some(chosen) = self.layers.as_ref().filter(|_| layer.name.contains('*')) else {
-            return layer.count;
-        };
-        let same = |other: &&Layer| other.name == layer.name;
+    /// How many of a layer's repetitions have an adapter, by its rank. The first pass of a repeated
+    /// block stands apart from the rest, which are taken to follow it.
+    fn times(&self, layer: &Layer, apart: &[Layer]) -> Vec<(u64, u64)> {
+        let name = &layer.name;
+        let numbered: BTreeSet<u64> = self.ranks.iter().filter_map(|(it, _)| block(it)).collect();
+        let chosen = self.layers.is_some() || !self.without.is_empty() || !numbered.is_empty();
+        if !chosen || !name.contains('*') {
+            return vec![(self.rank_of(name, None), layer.count)];
+        }
+        let same = |other: &&Layer| other.name == *name;
         let first = apart.iter().find(same).is_some_and(|first| std::ptr::eq(first, layer));
         let blocks: u64 = apart.iter().filter(same).map(|layer| layer.count).sum();
-        let within = |at: &&u64| if first { **at == 0 } else { (1..blocks).contains(*at) };
-        chosen.iter().filter(within).count() as u64
+        let within = |at: &u64| if first { *at == 0 } else { (1..blocks).contains(at) };
+        let without: BTreeSet<u64> = self.without.iter().copied().filter(within).collect();
+        let single: BTreeSet<u64> = match &self.layers {
+            Some(layers) => layers.iter().copied().filter(within).collect(),
+            None => numbered.into_iter().filter(within).collect(),
+        };
+        let mut times: BTreeMap<u64, u64> = BTreeMap::new();
+        for at in single.difference(&without) {
+            *times.entry(self.rank_of(name, Some(*at))).or_default() += 1;
+        }
+        if self.layers.is_none() {
+            let named = single.union(&without).count() as u64;
+            *times.entry(self.rank_of(name, None)).or_default() +=
+                layer.count.saturating_sub(named);
+        }
+        times.into_iter().filter(|(_, times)| *times > 0).collect()
     }
 
-    /// The rank of a projection.
-    fn rank_of(&self, name: &str) -> u64 {
-        let fits = |words: &[String]| words.last().is_some_and(|word| word == last(name));
+    /// The rank of a projection in a block.
+    fn rank_of(&self, name: &str, at: Option<u64>) -> u64 {
+        let fits = |words: &[String]| {
+            words.last().is_some_and(|word| word == last(name))
+                && (block(words).is_none() || block(words) == at)
+        };
         self.ranks.iter().find(|(words, _)| fits(words)).map_or(self.rank, |(_, rank)| *rank)
+    }
+}
+
+/// The number of the block that the words of a module's name say.
+fn block(words: &[String]) -> Option<u64> {
+    words.iter().find_map(|word| word.parse().ok())
+}
+
+/// True if a layer can have an adapter and has one of the names: a projection, a table of tokens.
+fn takes(layer: &Layer, names: &[&str]) -> bool {
+    match layer.operator {
+        Operator::Dense(_) => names.contains(&last(&layer.name)),
+        Operator::Embedding(_) => names.iter().any(|name| is_module(layer, name)),
+        _ => false,
     }
 }
 
@@ -305,7 +388,7 @@ impl Adapter {
 fn lacking<'t>(model: &Model, targets: &'t Targets, named: &[Vec<&str>]) -> Result<Vec<&'t str>> {
     let Targets::Named(names) = targets else { return Ok(Vec::new()) };
     let dense = || model.layers.iter().filter(|it| matches!(it.operator, Operator::Dense(_)));
-    let has = |group: &Vec<&str>| dense().any(|layer| group.contains(&last(&layer.name)));
+    let has = |group: &Vec<&str>| model.layers.iter().any(|layer| takes(layer, group));
     let missing = names.iter().zip(named).filter(|(_, group)| !has(group));
     let missing: Vec<&str> = missing.map(|(name, _)| name.as_str()).collect();
     let usual =
@@ -318,7 +401,7 @@ fn lacking<'t>(model: &Model, targets: &'t Targets, named: &[Vec<&str>]) -> Resu
 
 /// True if projections share their input, so that a checkpoint keeps them as one matrix.
 fn fuses(group: &[&str]) -> bool {
-    group.len() > 1 && group != ["o_proj", "down_proj"]
+    group.len() > 1 && group.first() != Some(&"o_proj")
 }
 
 /// The features that a linear layer puts out; 0 for other layers.
@@ -399,16 +482,7 @@ mod tests {
             ["all-linear"] => Targets::AllLinear,
             names => Targets::Named(names.iter().map(|name| (*name).to_owned()).collect()),
         };
-        let mut adapter = Adapter {
-            kind: Kind::LowRank,
-            rank: 16,
-            targets,
-            ranks: Vec::new(),
-            saved: Vec::new(),
-            magnitudes: false,
-            excluded: Vec::new(),
-            layers: None,
-        };
+        let mut adapter = Adapter { rank: 16, targets, ..Adapter::default() };
         change(&mut adapter);
         Ok(adapted(&phi3(), &adapter)?.parameters().trainable)
     }
@@ -434,6 +508,20 @@ mod tests {
         assert!(trainable(&["c_proj_x"], |_| {}).unwrap_err().to_string().contains("c_proj_x"));
     }
 
+    /// Blocks that differ in nothing stand apart from their first pass, of one name and number each.
+    #[test]
+    fn a_fused_projection_of_two_blocks_is_not_counted_twice() {
+        let config = json!({"model_type": "gpt2", "n_embd": 64, "n_layer": 2, "n_head": 4,
+            "vocab_size": 500, "n_positions": 64});
+        let model = saved("gpt2", &config, &Input::default()).unwrap();
+        let adapter = Adapter {
+            rank: 8,
+            targets: Targets::Named(vec!["c_attn".into()]),
+            ..Adapter::default()
+        };
+        assert_eq!(adapted(&model, &adapter).unwrap().parameters().trainable, 2 * 8 * (64 + 192));
+    }
+
     #[test]
     fn ranks_magnitudes_and_saved_modules_count() {
         let q = 32 * 2 * 3072;
@@ -446,5 +534,8 @@ mod tests {
         assert_eq!(trainable(&["q_proj"], adaptive).unwrap(), 16 * q + 32 * 16);
         let missing = |it: &mut Adapter| it.saved = vec!["classifier".into()];
         assert!(trainable(&["q_proj"], missing).is_err());
+        // PEFT writes both usual names of a head.
+        let either = |it: &mut Adapter| it.saved = vec!["classifier".into(), "lm_head".into()];
+        assert_eq!(trainable(&["q_proj"], either).unwrap(), 16 * q + 32064 * 3072);
     }
 }

@@ -161,11 +161,10 @@ impl<'a> Reader<'a> {
         let shape = shape_of(&dims, what)?;
         let count = elements(&shape, what)?;
         let mut value = Value::new(data_type, shape);
-        // A condition may be bound, so that it chooses a branch.
-        if let (DataType::BOOL, 1, Some(condition)) =
-            (data_type, count, self.bindings.get(&info.name))
+        // A condition may be bound, so that it chooses a branch, and a number, so that a loop ends.
+        if let (true, 1, Some(bound)) = (data_type.is_bound(), count, self.bindings.get(&info.name))
         {
-            value.contents = Some([condition as f64].as_slice().into());
+            value.contents = Some([bound as f64].as_slice().into());
         }
         Ok(value)
     }

@@ -36,6 +36,8 @@ pub(super) struct Stored {
 #[derive(Debug)]
 pub(super) struct Layers {
     stored: Vec<Stored>,
+    /// Stored tensors called `W_scale`, by `W`.
+    scales: BTreeMap<String, usize>,
     list: Vec<Layer>,
     /// Places of layers by name: layers that differ only in the index of a repetition are one.
     places: HashMap<String, Vec<usize>>,
@@ -61,7 +63,13 @@ impl Mark {
 impl Layers {
     /// No layers, outside any `Scan`.
     pub(super) fn new() -> Self {
-        Self { stored: Vec::new(), list: Vec::new(), places: HashMap::new(), times: 1 }
+        Self {
+            stored: Vec::new(),
+            scales: BTreeMap::new(),
+            list: Vec::new(),
+            places: HashMap::new(),
+            times: 1,
+        }
     }
 
     /// Registers a stored tensor. Values refer to it by the number that this returns.
@@ -72,6 +80,9 @@ impl Layers {
         data_type: DataType,
         initializer: bool,
     ) -> usize {
+        if let Some(weight) = name.strip_suffix("_scale") {
+            self.scales.insert(weight.to_owned(), self.stored.len());
+        }
         let name = name.to_owned();
         let stored = Stored {
             name,
@@ -90,10 +101,17 @@ impl Layers {
     /// weight that they go with.
     pub(super) fn set_aside(&mut self, call: &Call) {
         let Some((weight, beside)) = scales(&call.operator) else { return };
-        for &index in beside {
-            let Some(number) = parameter(call, index).filter(|it| !self.stored[*it].claimed) else {
+        let read = beside.iter().filter_map(|&index| parameter(call, index));
+        // Integer products have their scales in a node behind them, found by the names that the
+        // usual quantiser gives: `W_quantized`, `W_scale`.
+        let behind = parameter(call, weight).and_then(|it| {
+            let weight = self.stored[it].name.strip_suffix("_quantized")?;
+            self.scales.get(weight).copied()
+        });
+        for number in read.chain(behind).collect::<Vec<_>>() {
+            if self.stored[number].claimed {
                 continue;
-            };
+            }
             self.stored[number].claimed = true;
             let bytes = self.stored[number].elements as f64 * self.stored[number].data_type.bytes();
             if let Some(weight) = parameter(call, weight) {

@@ -38,6 +38,7 @@ pub(crate) use sieve::sieve;
 
 use graph::Reader;
 use proto::{GraphProto, ModelProto, ValueInfoProto, decode, decode_all};
+use value::DataType;
 
 /// Reads an ONNX file at the input that `bindings` fix.
 ///
@@ -123,8 +124,8 @@ fn refuse_unused(bindings: &Bindings, graph: &GraphProto) -> Result<()> {
     {
         let ValueInfoProto { name, r#type } = info?;
         let tensor = r#type.and_then(|it| it.tensor);
-        // A truth is bound by the name of its input.
-        if tensor.as_ref().is_some_and(|tensor| tensor.elem_type == 9) {
+        // A truth and a whole number are bound by the name of their input.
+        if tensor.as_ref().is_some_and(|tensor| DataType(tensor.elem_type).is_bound()) {
             places.insert(name.clone());
         }
         let shape = tensor.and_then(|tensor| tensor.shape);

@@ -495,7 +495,15 @@ fn quantised_weights_count_without_their_scales() {
         node("DynamicQuantizeLinear", &["x"], &["q", "qs", "qz"], &[]),
         node("MatMulInteger", &["q", "w", "qz", "z"], &["y"], &[]),
     ];
-    let cases: [Case<'_>; 3] = [
+    let behind = [
+        node("DynamicQuantizeLinear", &["x"], &["q", "qs", "qz"], &[]),
+        node("MatMulInteger", &["q", "w_quantized", "qz"], &["p"], &[]),
+        node("Cast", &["p"], &["f"], &[int("to", 1)]),
+        node("Mul", &["qs", "w_scale"], &["s"], &[]),
+        node("Mul", &["f", "s"], &["y"], &[]),
+    ];
+    let cases: [Case<'_>; 4] = [
+        (&[("w_quantized", 3, &[8, 16]), ("w_scale", float, &[16])], behind.to_vec(), 128.0 + 64.0),
         (&[("w", byte, &[16, 1, 4]), ("s", float, &[16])], vec![packed], 64.0 + 64.0),
         (&[("w", 3, &[8, 16]), ("s", float, &[16])], dequantized.to_vec(), 128.0 + 64.0),
         (&[("w", 3, &[8, 16]), ("z", 3, &[16])], integers.to_vec(), 128.0 + 16.0),

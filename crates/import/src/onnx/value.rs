@@ -29,6 +29,12 @@ impl DataType {
     pub(super) const FLOAT: Self = Self(1);
     /// 64-bit integers, the type of shapes and indices.
     pub(super) const INT64: Self = Self(7);
+
+    /// True for what a user may bind by the name of an input: truths and whole numbers.
+    pub(super) fn is_bound(self) -> bool {
+        matches!(self.0, 6 | 7 | 9)
+    }
+
     /// Truth values.
     pub(super) const BOOL: Self = Self(9);
 

@@ -187,9 +187,29 @@ impl Scheme {
                 let deeper = inner.get("weight_quant_params").and_then(Json::as_object);
                 let inner = deeper.unwrap_or(inner);
                 let of = |key: &str| inner.get(key).and_then(Json::as_f64);
-                grouped(of("nbits")?, of("group_size"))
+                let group = grouped(of("nbits")?, of("group_size"));
+                // Zeros that nobody packs have 16 bits, as scales have.
+                let whole = section.get("quant_config").and_then(|it| it.get("zero_quant_params"));
+                let beside = if whole == Some(&Json::Null) { 32.0 } else { group.beside };
+                Group { beside, ..group }
             }
-            "torchao" => by_word(&format!("{:?}", section.get("quant_type")?))?,
+            // The scale and the zero of a group have 16 bits each.
+            "torchao" => {
+                let kind = section.get("quant_type")?;
+                let inner = kind.get("default").unwrap_or(kind).get("_data");
+                let size = inner.or_else(|| section.get("quant_type_kwargs"));
+                let size = size.and_then(|it| it.get("group_size")).and_then(Json::as_f64);
+                match by_word(&format!("{kind:?}"))? {
+                    group if group.size > 0.0 && group.beside < 32.0 => {
+                        Group { size: size.unwrap_or(group.size), beside: 32.0, ..group }
+                    }
+                    group => group,
+                }
+            }
+            // Three values, four weights to a byte, unless they are rounded as they are read.
+            "bitnet" if word("quantization_mode").is_none_or(|mode| mode != "online") => {
+                Group { bits: 2.0, size: 0.0, beside: 0.0 }
+            }
             // MLX has no method, only bits.
             "" if word("mode")
                 .is_some_and(|mode| mode.starts_with("mxfp") || mode.starts_with("nvfp")) =>
@@ -217,6 +237,10 @@ impl Scheme {
             lists.clear();
         }
         let kept = lists.into_iter().filter_map(|key| section.get(key)?.as_array()).flatten();
+        let kept = kept.filter_map(Json::as_str);
+        // GPTQModel lists modules that stay as they are as `-:EXPRESSION`.
+        let dynamic = section.get("dynamic").and_then(Json::as_object);
+        let out = dynamic.into_iter().flat_map(Map::keys).filter_map(|it| it.strip_prefix("-:"));
         let shown = if method.is_empty() && mlx {
             "mlx"
         } else if method.is_empty() {
@@ -228,7 +252,7 @@ impl Scheme {
             name: format!("{shown}, {}", group.words()),
             weight: bits(group.bits()),
             products,
-            kept: kept.filter_map(Json::as_str).map(str::to_owned).collect(),
+            kept: kept.chain(out).map(str::to_owned).collect(),
             head: mlx || truth("lm_head"),
             table: mlx,
             experts_alone: method == "mxfp4",
@@ -447,6 +471,23 @@ mod tests {
             (json!({"quant_method": "bitsandbytes", "load_in_8bit": true}), 8.0),
             (json!({"quant_method": "fp8", "weight_block_size": [128, 128]}), 8.0 + 32.0 / 16384.0),
             (json!({"quant_method": "fbgemm_fp8"}), 8.0),
+            (
+                json!({"quant_method": "hqq", "quant_config": {"zero_quant_params": null,
+                    "weight_quant_params": {"nbits": 4, "group_size": 64}}}),
+                4.5,
+            ),
+            (json!({"quant_method": "bitnet"}), 2.0),
+            (
+                json!({"quant_method": "torchao", "quant_type": "int4_weight_only",
+                    "quant_type_kwargs": {"group_size": 64}}),
+                4.0 + 32.0 / 64.0,
+            ),
+            (
+                json!({"quant_method": "torchao", "quant_type": {"default":
+                    {"_type": "Int4WeightOnlyConfig", "_data": {"group_size": 32}}}}),
+                4.0 + 32.0 / 32.0,
+            ),
+            (json!({"quant_method": "torchao", "quant_type": "int8_weight_only"}), 8.0),
             (group(4, "int", 128), 4.0 + 16.0 / 128.0),
             (group(4, "float", 16), 4.5),
             (
@@ -494,6 +535,9 @@ mod tests {
         let down = 32.0 * 4096.0 * 14336.0;
         let packed = (4.0 + 20.0 / 128.0) / 8.0;
         let all = LINEAR * packed + REST;
+        let dynamic = llama(&json!({"quantization_config": {"quant_method": "gptq", "bits": 4,
+            "group_size": 128, "dynamic": {"-:.*down_proj": {}}}}));
+        assert!((bytes(&dynamic) - all + down * packed - 2.0 * down).abs() < 1.0);
         for (names, sixteen) in [
             (json!(["down_proj"]), down),
             (json!(["re:.*mlp.down_proj$"]), down),
