@@ -15,14 +15,50 @@ pub(super) struct Metric {
 
 /// Words of a power that is drawn.
 const POWER: &[&str] = &[
-    "power", "pwr", "powr", "watt", "watts", "milliwatt", "milliwatts", "microwatt", "microwatts",
+    "power",
+    "pwr",
+    "powr",
+    "watt",
+    "watts",
+    "milliwatt",
+    "milliwatts",
+    "microwatt",
+    "microwatts",
 ];
 /// Words for a bound, a share, a statistic or another part of the machine.
 const OTHER: &[&str] = &[
-    "percent", "percentage", "limit", "cap", "max", "min", "violation", "default", "mgmt",
-    "management", "enforced", "requested", "state", "util", "utilization", "profile", "mode", "cpu",
-    "ram", "dram", "memory", "mem", "module", "process", "std", "stddev", "energy", "cost", "rated",
-    "factor", "tdp", "saving",
+    "percent",
+    "percentage",
+    "limit",
+    "cap",
+    "max",
+    "min",
+    "violation",
+    "default",
+    "mgmt",
+    "management",
+    "enforced",
+    "requested",
+    "state",
+    "util",
+    "utilization",
+    "profile",
+    "mode",
+    "cpu",
+    "ram",
+    "dram",
+    "memory",
+    "mem",
+    "module",
+    "process",
+    "std",
+    "stddev",
+    "energy",
+    "cost",
+    "rated",
+    "factor",
+    "tdp",
+    "saving",
 ];
 /// Words for a whole machine.
 const MACHINE: &[&str] = &[
@@ -89,7 +125,8 @@ pub(super) fn of_name(name: &str) -> Option<Metric> {
     let unit = UNITS.iter().find(|(names, _)| any(names)).map(|(_, watts)| *watts);
     let labelled = LABELS.iter().find_map(|name| label(name));
     let host = ["Hostname", "hostname", "instance", "node"].iter().find_map(|name| label(name));
-    let gpu = labelled.map(|gpu| format!("{} {gpu}", host.unwrap_or_default())).or(number_of(&words));
+    let gpu =
+        labelled.map(|gpu| format!("{} {gpu}", host.unwrap_or_default())).or(number_of(&words));
     let gpu = gpu.map(|gpu| format!("{run} {}", gpu.trim()).trim().to_owned());
     let of_machine = gpu.is_none() && !any(GPU) && any(MACHINE);
     Some(Metric { gpu, unit, of_machine })

@@ -138,7 +138,12 @@ impl Form {
         (Self::CodeCarbon, "CodeCarbon emissions.csv", "duration, emissions", codecarbon::is_in),
         (Self::Slurm, "Slurm sacct", "JobID, ElapsedRaw, AllocTRES", sacct::is_in),
         (Self::Bill, "bill (FOCUS or AWS CUR)", "ChargeCategory, BilledCost", bill::is_in),
-        (Self::Power, "samples of power", "timestamp, index, power.draw (or gpu.0.power)", power::is_in),
+        (
+            Self::Power,
+            "samples of power",
+            "timestamp, index, power.draw (or gpu.0.power)",
+            power::is_in,
+        ),
         (Self::Tracker, "runs of a tracker", "_runtime, gpu_count", |it| {
             tracker::is_in(it) && !plain::is_whole(it)
         }),
@@ -267,7 +272,8 @@ fn objects(text: &str) -> Result<Objects<'_>> {
     let mut rows = Vec::new();
     for record in records(text) {
         let record = record.map_err(|error| error.within("the log is no JSON"))?;
-        let Outer { data, runs, rows: below, logs, jobs, result, result_type, .. } = outer(record.text);
+        let Outer { data, runs, rows: below, logs, jobs, result, result_type, .. } =
+            outer(record.text);
         let matrix = || result.filter(|_| result_type.is_some());
         if let Some(result) = data.and_then(|data| outer(data.get()).result).or_else(matrix)
             && let Some(series) = elements(record, result)?

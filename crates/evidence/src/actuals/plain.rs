@@ -40,8 +40,16 @@ enum Figure {
 const COLUMNS: &[(&[&str], Figure, f64)] = &[
     (
         &[
-            "device_hours", "gpu_hours", "device_h", "gpu_h", "accelerator_hours", "gpuh",
-            "gpu_hrs", "chip_hours", "tpu_hours", "total_gpu_hours",
+            "device_hours",
+            "gpu_hours",
+            "device_h",
+            "gpu_h",
+            "accelerator_hours",
+            "gpuh",
+            "gpu_hrs",
+            "chip_hours",
+            "tpu_hours",
+            "total_gpu_hours",
         ],
         Figure::DeviceHours,
         1.0,
@@ -52,18 +60,48 @@ const COLUMNS: &[(&[&str], Figure, f64)] = &[
     (&["node_hours", "instance_hours", "node_h"], Figure::NodeHours, 1.0),
     (
         &[
-            "hours", "wall_hours", "wall_clock_hours", "wall_clock_h", "h", "hrs", "wall_time_h",
-            "walltime_h", "walltime_hours", "wall_time_hours", "runtime_h", "runtime_hours",
-            "duration_h", "duration_hours", "elapsed_h", "elapsed_hours", "wall_time", "walltime",
-            "wall_clock", "wall_clock_time", "elapsed", "run_time", "time_h", "training_hours",
+            "hours",
+            "wall_hours",
+            "wall_clock_hours",
+            "wall_clock_h",
+            "h",
+            "hrs",
+            "wall_time_h",
+            "walltime_h",
+            "walltime_hours",
+            "wall_time_hours",
+            "runtime_h",
+            "runtime_hours",
+            "duration_h",
+            "duration_hours",
+            "elapsed_h",
+            "elapsed_hours",
+            "wall_time",
+            "walltime",
+            "wall_clock",
+            "wall_clock_time",
+            "elapsed",
+            "run_time",
+            "time_h",
+            "training_hours",
         ],
         Figure::Hours,
         1.0,
     ),
     (
         &[
-            "seconds", "duration_s", "duration_seconds", "runtime_s", "runtime_seconds", "elapsed_s",
-            "elapsed_seconds", "elapsed_time", "walltime_s", "wall_time_s", "time_s", "duration_sec",
+            "seconds",
+            "duration_s",
+            "duration_seconds",
+            "runtime_s",
+            "runtime_seconds",
+            "elapsed_s",
+            "elapsed_seconds",
+            "elapsed_time",
+            "walltime_s",
+            "wall_time_s",
+            "time_s",
+            "duration_sec",
         ],
         Figure::Hours,
         1.0 / 3600.0,
@@ -72,8 +110,17 @@ const COLUMNS: &[(&[&str], Figure, f64)] = &[
     (&["days", "duration_days", "wall_days"], Figure::Hours, 24.0),
     (
         &[
-            "devices", "gpus", "gpu_count", "num_gpus", "count", "n_gpus", "num_devices", "ngpus",
-            "accelerators", "n_devices", "world_size",
+            "devices",
+            "gpus",
+            "gpu_count",
+            "num_gpus",
+            "count",
+            "n_gpus",
+            "num_devices",
+            "ngpus",
+            "accelerators",
+            "n_devices",
+            "world_size",
         ],
         Figure::Devices,
         1.0,
@@ -82,8 +129,17 @@ const COLUMNS: &[(&[&str], Figure, f64)] = &[
     (&["nodes", "num_nodes", "n_nodes", "instances"], Figure::Nodes, 1.0),
     (
         &[
-            "kwh", "energy_kwh", "it_kwh", "energy", "energy_consumed_kwh", "electricity_kwh",
-            "power_consumption_kwh", "total_kwh", "total_energy_kwh", "it_energy_kwh", "energy_consumed",
+            "kwh",
+            "energy_kwh",
+            "it_kwh",
+            "energy",
+            "energy_consumed_kwh",
+            "electricity_kwh",
+            "power_consumption_kwh",
+            "total_kwh",
+            "total_energy_kwh",
+            "it_energy_kwh",
+            "energy_consumed",
         ],
         Figure::It,
         1.0,
@@ -97,8 +153,17 @@ const COLUMNS: &[(&[&str], Figure, f64)] = &[
     (&["facility_mwh", "facility_energy_mwh"], Figure::Facility, 1e3),
     (
         &[
-            "co2e_kg", "kgco2e", "co2_kg", "kg_co2e", "co2eq_kg", "kg_co2", "kgco2", "emissions_kg",
-            "co2_emissions_kg", "carbon_kg", "co2_kg_eq",
+            "co2e_kg",
+            "kgco2e",
+            "co2_kg",
+            "kg_co2e",
+            "co2eq_kg",
+            "kg_co2",
+            "kgco2",
+            "emissions_kg",
+            "co2_emissions_kg",
+            "carbon_kg",
+            "co2_kg_eq",
         ],
         Figure::Co2e,
         1.0,
@@ -106,7 +171,16 @@ const COLUMNS: &[(&[&str], Figure, f64)] = &[
     (&["co2e_g", "co2_g", "gco2e", "g_co2e", "co2eq_g", "gco2", "emissions_g"], Figure::Co2e, 1e-3),
     (&["tco2e", "co2e_t", "co2_t", "t_co2e", "tco2", "co2eq_t", "emissions_t"], Figure::Co2e, 1e3),
     (
-        &["cost", "cost_usd", "usd", "total_cost", "price_usd", "total_usd", "total_cost_usd", "amount_usd"],
+        &[
+            "cost",
+            "cost_usd",
+            "usd",
+            "total_cost",
+            "price_usd",
+            "total_usd",
+            "total_cost_usd",
+            "amount_usd",
+        ],
         Figure::Cost,
         1.0,
     ),
@@ -204,7 +278,10 @@ pub(super) fn read(tables: &[Table], expected: &Expected<'_>) -> Measured {
 fn cell(row: Row<'_>, column: &str, column_is: (Figure, f64), odd: &mut Odd) -> Option<f64> {
     let text = row.text(column)?;
     let (figure, unit) = column_is;
-    if figure == Figure::Hours && text.contains(':') && let Some(seconds) = sacct::clock(text) {
+    if figure == Figure::Hours
+        && text.contains(':')
+        && let Some(seconds) = sacct::clock(text)
+    {
         return Some(seconds / 3600.0);
     }
     let worded = text.ends_with(|c: char| c.is_ascii_alphabetic()) && text.parse::<f64>().is_err();
@@ -376,7 +453,11 @@ fn quantity(part: &str) -> Option<(Figure, f64)> {
         return number(text).filter(|_| value >= 0.0).map(|value| (figure, value * unit));
     }
     let said = text.to_lowercase();
-    let said = device_named(&said).replace("gpus", "devices").replace("gpuh", "device-h").replace("gpu", "device").replace("hours", "h");
+    let said = device_named(&said)
+        .replace("gpus", "devices")
+        .replace("gpuh", "device-h")
+        .replace("gpu", "device")
+        .replace("hours", "h");
     let said = said.replace("devices h", "device-h").replace("device h", "device-h");
     let of_devices = said.contains("device");
     // Units are written as people write them, apart from the words that were replaced.

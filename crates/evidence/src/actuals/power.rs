@@ -70,8 +70,18 @@ const GAP: f64 = 5.0;
 /// The least gap that was not sampled, in seconds.
 const LEAST_GAP_S: f64 = 5.0;
 /// The same as labels of Prometheus, which are of one case.
-const GPU_LABELS: &[&str] =
-    &["uuid", "UUID", "gpu_uuid", "pci_bus_id", "serial", "gpu", "gpu_id", "index", "device", "card"];
+const GPU_LABELS: &[&str] = &[
+    "uuid",
+    "UUID",
+    "gpu_uuid",
+    "pci_bus_id",
+    "serial",
+    "gpu",
+    "gpu_id",
+    "index",
+    "device",
+    "card",
+];
 const HOST_LABELS: &[&str] = &["Hostname", "hostname", "host", "node", "instance"];
 /// Columns of the name of the metric of a row, and of its value.
 const KEYS: &[&str] = &["key", "metric", "metric_name", "series", "field", "tag"];
@@ -111,7 +121,9 @@ fn columns(table: &Table) -> Option<Columns<'_>> {
     }
     if let Some((key, value)) = table.first(KEYS).zip(table.first(VALUES)) {
         let mut keys = table.rows().filter_map(|row| row.text(key));
-        return keys.any(|key| metric::of_name(key).is_some()).then_some(Columns::Keyed(key, value));
+        return keys
+            .any(|key| metric::of_name(key).is_some())
+            .then_some(Columns::Keyed(key, value));
     }
     // A legend such as `GPU 0` is no metric, but the cells have the unit.
     let first = |name: &str| table.rows().find_map(|row| row.text(name));
@@ -172,7 +184,8 @@ pub(super) fn headed(text: &str) -> Cow<'_, str> {
 /// The samples of `nvidia-smi dmon` with its columns of time (`-o T` or `-o DT`) as a table.
 fn monitored(text: &str) -> Option<String> {
     let cells = |line: &str| {
-        let cells = line.trim().trim_start_matches('#').split(|c: char| c == ',' || c.is_whitespace());
+        let cells =
+            line.trim().trim_start_matches('#').split(|c: char| c == ',' || c.is_whitespace());
         cells.filter(|it| !it.is_empty()).map(str::to_lowercase).collect::<Vec<_>>()
     };
     let names = cells(text.lines().find(|line| line.trim_start().starts_with('#'))?);
@@ -518,7 +531,9 @@ pub(super) fn of_prometheus(result: &[Record<'_>]) -> Result<Measured> {
     }
     measured.notes.extend(small.map(|(_, note)| note));
     if again > 0 {
-        measured.notes.push(format!("{again} series of a second metric of the same GPU are left out"));
+        measured
+            .notes
+            .push(format!("{again} series of a second metric of the same GPU are left out"));
     }
     if whole {
         measured.device_time = None;

@@ -472,7 +472,9 @@ pub(super) fn number(text: &str) -> Option<f64> {
     let text = text.split_whitespace().next().unwrap_or_default().trim_start_matches('$');
     let number = text.parse::<f64>().or_else(|error| match text.split_once(',') {
         // `55,040.00`: groups of three digits.
-        Some((_, rest)) if rest.split(',').all(|it| it.split('.').next().unwrap_or(it).len() == 3) => {
+        Some((_, rest))
+            if rest.split(',').all(|it| it.split('.').next().unwrap_or(it).len() == 3) =>
+        {
             text.replace(',', "").parse()
         }
         _ => Err(error),

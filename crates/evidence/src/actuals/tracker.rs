@@ -53,10 +53,20 @@ const GPUS: &[&str] = &[
     "n_gpus",
 ];
 /// Columns of the number of GPUs of each node, and of the nodes: those of PyTorch Lightning.
-const OF_A_NODE: &[&str] =
-    &["params.trainer.devices", "trainer.devices", "params.devices", "gpus_per_node", "nproc_per_node"];
+const OF_A_NODE: &[&str] = &[
+    "params.trainer.devices",
+    "trainer.devices",
+    "params.devices",
+    "gpus_per_node",
+    "nproc_per_node",
+];
 const NODES: &[&str] = &[
-    "params.trainer.num_nodes", "trainer.num_nodes", "params.num_nodes", "num_nodes", "nnodes", "nodes",
+    "params.trainer.num_nodes",
+    "trainer.num_nodes",
+    "params.num_nodes",
+    "num_nodes",
+    "nnodes",
+    "nodes",
 ];
 /// Columns of the first and the last moment of a run.
 const SPANS: &[[&str; 2]] = &[

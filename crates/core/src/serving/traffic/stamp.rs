@@ -35,12 +35,8 @@ pub const NANOSECONDS: Unit = ("nanoseconds", 1e-9);
 
 /// Units of stamps since 1970, with the least number that a stamp of this century has in them:
 /// 10 digits of seconds, 13 of milliseconds, 16 of microseconds, 19 of nanoseconds.
-const EPOCHS: &[(f64, Unit)] = &[
-    (9e17, NANOSECONDS),
-    (9e14, MICROSECONDS),
-    (9e11, MILLISECONDS),
-    (9e8, SECONDS),
-];
+const EPOCHS: &[(f64, Unit)] =
+    &[(9e17, NANOSECONDS), (9e14, MICROSECONDS), (9e11, MILLISECONDS), (9e8, SECONDS)];
 /// A usual gap between requests, in the stamps' own unit, from which whole numbers are
 /// milliseconds.
 const WHOLE_GAP: f64 = 20.0;
@@ -61,7 +57,8 @@ pub fn read(text: &str) -> Option<Stamp> {
     }
     let zoneless = text.trim_end_matches(" UTC").trim_end_matches('Z');
     // A `T` between digits parts date and time; a comma before milliseconds is Python's.
-    let parts = zoneless.split_once('T').filter(|(date, _)| date.ends_with(|c: char| c.is_ascii_digit()));
+    let parts =
+        zoneless.split_once('T').filter(|(date, _)| date.ends_with(|c: char| c.is_ascii_digit()));
     let zoneless = parts.map_or(zoneless.to_owned(), |(date, time)| format!("{date} {time}"));
     let zoneless = match zoneless.rsplit_once(',') {
         Some((whole, digits)) if digits.bytes().all(|it| it.is_ascii_digit()) => {

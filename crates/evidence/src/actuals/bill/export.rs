@@ -37,7 +37,13 @@ const FORMS: &[Form] = &[
     Form {
         marks: &[&["MeterCategory"], &["Quantity", "UsageQuantity", "ConsumedQuantity"]],
         usd: &["CostInUsd", "PaygCostInUsd"],
-        cost: &["CostInBillingCurrency", "PreTaxCost", "Cost", "ExtendedCost", "CostInPricingCurrency"],
+        cost: &[
+            "CostInBillingCurrency",
+            "PreTaxCost",
+            "Cost",
+            "ExtendedCost",
+            "CostInPricingCurrency",
+        ],
         currency: &["BillingCurrency", "BillingCurrencyCode", "Currency"],
         credits: &[],
         kind: &["ChargeType"],
@@ -95,7 +101,16 @@ const FORMS: &[Form] = &[
     // Invoices.
     Form {
         marks: &[
-            &["amount", "amount_usd", "cost", "cost_usd", "total", "charge", "subtotal", "line_total"],
+            &[
+                "amount",
+                "amount_usd",
+                "cost",
+                "cost_usd",
+                "total",
+                "charge",
+                "subtotal",
+                "line_total",
+            ],
             &["description", "item", "product", "sku", "instance_type", "service", "resource_type"],
         ],
         usd: &["amount_usd", "cost_usd"],
@@ -116,7 +131,14 @@ const FORMS: &[Form] = &[
             ["usage", "usage_unit"],
         ],
         services: &[
-            "description", "item", "product", "instance_type", "sku", "service", "resource_type", "type",
+            "description",
+            "item",
+            "product",
+            "instance_type",
+            "sku",
+            "service",
+            "resource_type",
+            "type",
         ],
         names: &["instance_type", "description", "item", "product", "sku", "gpu_type"],
         machines: "",
@@ -133,18 +155,58 @@ const KINDS: &[(&[&str], Charged)] = &[
 /// Words of what was used with the ledger's key of the resource, tried in order.
 const RESOURCES: &[(&[&str], &str)] = &[
     (
-        &["storage", "disk", "disks", "volume", "filesystem", "snapshot", "capacity", "hyperdisk", "image"],
+        &[
+            "storage",
+            "disk",
+            "disks",
+            "volume",
+            "filesystem",
+            "snapshot",
+            "capacity",
+            "hyperdisk",
+            "image",
+        ],
         "storage",
     ),
     (
-        &["bandwidth", "egress", "ingress", "network", "transfer", "traffic", "upload", "download", "nat"],
+        &[
+            "bandwidth",
+            "egress",
+            "ingress",
+            "network",
+            "transfer",
+            "traffic",
+            "upload",
+            "download",
+            "nat",
+        ],
         "egress",
     ),
     (
         &[
-            "virtual machines", "machine", "instance", "instances", "gpu", "gpus", "compute", "node",
-            "nodes", "cluster", "vertex", "sagemaker", "container", "batch", "core", "ram", "pod", "tpu",
-            "on-demand", "spot", "reserved", "function", "serverless",
+            "virtual machines",
+            "machine",
+            "instance",
+            "instances",
+            "gpu",
+            "gpus",
+            "compute",
+            "node",
+            "nodes",
+            "cluster",
+            "vertex",
+            "sagemaker",
+            "container",
+            "batch",
+            "core",
+            "ram",
+            "pod",
+            "tpu",
+            "on-demand",
+            "spot",
+            "reserved",
+            "function",
+            "serverless",
         ],
         "compute",
     ),
@@ -235,7 +297,8 @@ impl Form {
         catalog: Option<&Catalog>,
         odd: &mut Odd,
     ) -> Result<Vec<Charge<'a>>> {
-        let column = |names: &[&'static str]| names.iter().copied().find(|it| row.text(it).is_some());
+        let column =
+            |names: &[&'static str]| names.iter().copied().find(|it| row.text(it).is_some());
         let own = column(self.usd);
         if own.is_none() {
             for name in self.currency {
@@ -248,15 +311,19 @@ impl Form {
             self.names.iter().filter_map(|it| row.text(it)).map(Cow::Borrowed).collect();
         let said = self.services.iter().filter_map(|it| row.text(it)).map(str::to_lowercase);
         let said: Vec<String> = said.collect();
-        if !self.machines.is_empty() && said.iter().any(|it| it.eq_ignore_ascii_case(self.machines)) {
+        if !self.machines.is_empty() && said.iter().any(|it| it.eq_ignore_ascii_case(self.machines))
+        {
             let meter = row.text("MeterName").unwrap_or_default();
             let meter = meter.split('/').next().unwrap_or(meter).replace(' ', "_");
             let meter = meter.trim_end_matches("_Spot").trim_end_matches("_Low_Priority");
             named.push(format!("Standard_{meter}").into());
         }
         let of_text = |text: &String| {
-            let words: Vec<&str> = text.split(|c: char| !(c.is_alphanumeric() || c == '-')).collect();
-            let has = |known: &&str| words.contains(known) || known.contains(' ') && text.contains(*known);
+            let words: Vec<&str> =
+                text.split(|c: char| !(c.is_alphanumeric() || c == '-')).collect();
+            let has = |known: &&str| {
+                words.contains(known) || known.contains(' ') && text.contains(*known)
+            };
             RESOURCES.iter().find(|(known, _)| known.iter().any(|it| has(it))).map(|(_, key)| *key)
         };
         let machine = || {

@@ -129,7 +129,8 @@ fn hours(
         })
         .filter(|(_, charge, _, hours)| {
             // A charge without a quantity, such as a rounding, has no hours either.
-            hours.is_some() || charge.quantity.as_ref().is_some_and(|(quantity, _)| *quantity != 0.0)
+            hours.is_some()
+                || charge.quantity.as_ref().is_some_and(|(quantity, _)| *quantity != 0.0)
         })
         .collect();
     let price = |charge: &Charge<'_>, hours: &Option<sku::Hours>| {

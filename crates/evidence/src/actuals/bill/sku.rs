@@ -47,7 +47,8 @@ const TIMES: &[(&[&str], f64)] = &[
 /// Words for devices before a unit of time.
 const DEVICES: &[&str] = &["gpu", "gpus", "device", "devices", "accelerator", "chip", "tpu"];
 /// Words for instances before a unit of time.
-const INSTANCES: &[&str] = &["instance", "instances", "node", "nodes", "machine", "compute", "vm", "per"];
+const INSTANCES: &[&str] =
+    &["instance", "instances", "node", "nodes", "machine", "compute", "vm", "per"];
 /// Families of instances of AWS that have devices; every other family has none.
 const AWS_FAMILIES: &[&str] = &["p", "g", "gr", "trn", "inf", "dl"];
 /// Beginnings of machine types of Google that have devices.
@@ -104,10 +105,12 @@ pub(super) fn machine(texts: &[&str], catalog: Option<&Catalog>) -> Machine {
         return found;
     }
     let says = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
-    // `8x H100` is an instance of its own name, as is `8 x H100`.
-    let counted = |word: &String| word.strip_suffix('x')?.parse::<u32>().ok();
-    let apart = words.windows(2).find(|pair| pair[1] == "x").and_then(|it| it[0].parse::<u32>().ok());
-    let several = words.iter().find_map(counted).or(apart).filter(|count| *count > 0);
+    // `8x H100` is an instance of its own name, as is `8 x H100` and `gpu_8x_h100_sxm5`.
+    let counted = |word: &str| word.strip_suffix('x')?.parse::<u32>().ok();
+    let apart =
+        words.windows(2).find(|pair| pair[1] == "x").and_then(|it| it[0].parse::<u32>().ok());
+    let parts = words.iter().flat_map(|word| word.split(['_', '-']));
+    let several = parts.into_iter().find_map(counted).or(apart).filter(|count| *count > 0);
     match (says(DEVICES), says(PARTS), several) {
         (.., Some(count)) => Machine::Instance(Some(f64::from(count))),
         (true, ..) if !says(INSTANCES) => Machine::Device,
@@ -122,7 +125,8 @@ pub(super) fn names_device(text: &str, catalog: Option<&Catalog>) -> bool {
     let text = text.to_lowercase();
     let numbered = |word: &&str| word.len() > 1 && word.contains(|c: char| c.is_ascii_digit());
     let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(numbered);
-    let is = |word: &str| catalog.accelerators().any(|it| it.id.split('-').any(|part| part == word));
+    let is =
+        |word: &str| catalog.accelerators().any(|it| it.id.split('-').any(|part| part == word));
     words.into_iter().any(is)
 }
 

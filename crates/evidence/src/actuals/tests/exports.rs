@@ -19,7 +19,8 @@ fn costs(name: &str, text: &str, hours: Option<f64>, right: &[(&str, f64)]) {
 
 #[test]
 fn files_as_shells_and_spreadsheets_write_them() {
-    let rows = "run_id,duration,emissions,gpu_energy,energy_consumed,gpu_count\na,36000,22.4,50,56,8\n";
+    let rows =
+        "run_id,duration,emissions,gpu_energy,energy_consumed,gpu_count\na,36000,22.4,50,56,8\n";
     for (name, text) in [
         ("as it is", rows.to_owned()),
         ("a delimiter that is told", format!("sep=,\n{rows}")),
@@ -27,7 +28,10 @@ fn files_as_shells_and_spreadsheets_write_them() {
         ("lines of Windows", rows.replace('\n', "\r\n")),
         ("capitals", rows.replace("duration", "Duration").replace("gpu_count", "GPU Count")),
         ("semicolons", rows.replace(',', ";").replace("22.4", "22,4").replace("56", "56,0")),
-        ("models alone", rows.replace("gpu_count", "gpu_model").replace(",8\n", ",\"4 x A100,4 x H100\"\n")),
+        (
+            "models alone",
+            rows.replace("gpu_count", "gpu_model").replace(",8\n", ",\"4 x A100,4 x H100\"\n"),
+        ),
         ("the service", rows.replace("emissions", "emissions_sum")),
     ] {
         check(name, &[&text], EIGHTY, FULL);
@@ -44,7 +48,8 @@ fn jobs_of_slurm_whose_rows_or_steps_are_missing() {
     let steps = "1.batch|COMPLETED|36000|gres/gpu=8|201600000\n1.extern|COMPLETED|36000|gres/gpu=8|0\n\
                  1.0|COMPLETED|35990|gres/gpu=8|201500000\n";
     check("steps alone", &[&format!("{head}{steps}")], EIGHTY, FULL);
-    let inner = "1.0|COMPLETED|18000|gres/gpu=8|100800000\n1.1|COMPLETED|18000|gres/gpu=8|100800000\n";
+    let inner =
+        "1.0|COMPLETED|18000|gres/gpu=8|100800000\n1.1|COMPLETED|18000|gres/gpu=8|100800000\n";
     check("inner steps alone", &[&format!("{head}{inner}")], EIGHTY, FULL);
     let json = |elapsed: &str, steps: &str| {
         format!(
@@ -74,19 +79,35 @@ fn power_as_every_monitor_writes_it() {
     let date = |hour: u32| format!("2026-03-01 {:02}:00:00", 8 + hour);
     for (name, head, row) in [
         ("nvidia-smi, bare", "", "2026/03/01 {h}:00:00.000, {g}, 98, 700.00, 65"),
-        ("nvidia-smi dmon", "#Date Time gpu pwr gtemp\n#YYYYMMDD HH:MM:SS Idx W C\n", "20260301 {h}:00:00 {g} 700 45"),
+        (
+            "nvidia-smi dmon",
+            "#Date Time gpu pwr gtemp\n#YYYYMMDD HH:MM:SS Idx W C\n",
+            "20260301 {h}:00:00 {g} 700 45",
+        ),
         ("nvidia-smi dmon, no date", "#Time gpu pwr\n#HH:MM:SS Idx W\n", "{h}:00:00 {g} 700"),
-        ("nvidia-smi dmon, commas", "#Date, Time, gpu, pwr\n#YYYYMMDD, HH:MM:SS, Idx, W\n", "20260301, {h}:00:00, {g}, 700"),
+        (
+            "nvidia-smi dmon, commas",
+            "#Date, Time, gpu, pwr\n#YYYYMMDD, HH:MM:SS, Idx, W\n",
+            "20260301, {h}:00:00, {g}, 700",
+        ),
         ("amd-smi", "TIMESTAMP,GPU,XCP,POWER_USAGE,MAX_POWER\n", "{e},{g},0,700,750"),
         ("amd-smi metric", "timestamp,gpu,socket_power\n", "{e},{g},700 W"),
         ("rocm-smi", "time,device,Average Socket Power (W)\n", "{e},card{g},700.0"),
         ("xpu-smi", "Timestamp, DeviceId, GPU Power (W)\n", "{h}:00:00.000,    {g}, 700.00"),
-        ("hl-smi", "timestamp, index, power.draw [W]\n", "Sun Mar 01 {h}:00:00 UTC 2026, {g}, 700 W"),
+        (
+            "hl-smi",
+            "timestamp, index, power.draw [W]\n",
+            "Sun Mar 01 {h}:00:00 UTC 2026, {g}, 700 W",
+        ),
         ("own names", "ts,gpu_index,gpu_power_watts\n", "{e},{g},700"),
         ("milliwatts by name", "timestamp,gpu,power_mw\n", "{e},{g},700000"),
         ("milliwatts by size", "timestamp,gpu,power_usage\n", "{e},{g},700000"),
         ("kilowatts", "timestamp,gpu,power\n", "{e},{g},0.7 kW"),
-        ("rows of Grafana", "Time,Metric,Value\n", "{e}000,\"DCGM_FI_DEV_POWER_USAGE{gpu=\"\"{g}\"\"}\",700"),
+        (
+            "rows of Grafana",
+            "Time,Metric,Value\n",
+            "{e}000,\"DCGM_FI_DEV_POWER_USAGE{gpu=\"\"{g}\"\"}\",700",
+        ),
     ] {
         let one = |hour: u32, gpu: u32| {
             let row = row.replace("{g}", &gpu.to_string()).replace("{e}", &epoch(hour).to_string());
@@ -110,9 +131,11 @@ fn power_as_every_monitor_writes_it() {
     let past_midnight = "#Time gpu pwr\n23:00:00 0 700\n00:00:00 0 700\n01:00:00 0 700\n";
     check("a clock past midnight", &[past_midnight], Some(2.0), Some(1.4));
     let times = |hour: u32| format!(r#""query_time":"2026-03-01T{:02}:00:00""#, 8 + hour);
-    let gpus: Vec<_> =
-        (0..8).map(|gpu| format!(r#"{{"index":{gpu},"uuid":"GPU-{gpu}","power.draw":700}}"#)).collect();
-    let gpustat = |hour| format!("{{\"hostname\":\"n\",{},\"gpus\":[{}]}}\n", times(hour), gpus.join(","));
+    let gpus: Vec<_> = (0..8)
+        .map(|gpu| format!(r#"{{"index":{gpu},"uuid":"GPU-{gpu}","power.draw":700}}"#))
+        .collect();
+    let gpustat =
+        |hour| format!("{{\"hostname\":\"n\",{},\"gpus\":[{}]}}\n", times(hour), gpus.join(","));
     check("gpustat", &[&(0..=10).map(gpustat).collect::<String>()], EIGHTY, FULL);
 }
 
@@ -121,14 +144,18 @@ fn series_of_prometheus_by_every_exporter() {
     let series = |metric: &str, labels: &str, value: f64, unit: u64| {
         let at = |hour: u64| (1_772_352_000 + 3600 * hour) * unit;
         let values: Vec<_> = (0..=10).map(|hour| format!("[{},\"{value}\"]", at(hour))).collect();
-        format!(r#"{{"metric":{{"__name__":"{metric}",{labels}}},"values":[{}]}}"#, values.join(","))
+        format!(
+            r#"{{"metric":{{"__name__":"{metric}",{labels}}},"values":[{}]}}"#,
+            values.join(",")
+        )
     };
     let eight = |metric: &str, value: f64| -> Vec<String> {
         let one = |gpu| series(metric, &format!(r#""gpu":"{gpu}","Hostname":"n""#), value, 1);
         (0..8).map(one).collect()
     };
     let dcgm = || eight("DCGM_FI_DEV_POWER_USAGE", 700.0);
-    let matrix = |all: &[String]| format!(r#"{{"resultType":"matrix","result":[{}]}}"#, all.join(","));
+    let matrix =
+        |all: &[String]| format!(r#"{{"resultType":"matrix","result":[{}]}}"#, all.join(","));
     check("the data alone", &[&matrix(&dcgm())], EIGHTY, FULL);
     check("promtool", &[&format!("[{}]", dcgm().join(","))], EIGHTY, FULL);
     let limits = [dcgm(), eight("DCGM_FI_DEV_POWER_MGMT_LIMIT", 900.0)].concat();
@@ -235,7 +262,12 @@ fn bills_of_other_clouds() {
         "{aws}Usage,BoxUsage:p5.48xlarge,10,550.4\nEdpDiscount,BoxUsage:p5.48xlarge,10,-50\n\
          PrivateRateDiscount,BoxUsage:p5.48xlarge,10,-20\n"
     );
-    costs("AWS, discounts by agreement", &discounted, EIGHTY, &[("compute", 550.4), ("credit", -70.0)]);
+    costs(
+        "AWS, discounts by agreement",
+        &discounted,
+        EIGHTY,
+        &[("compute", 550.4), ("credit", -70.0)],
+    );
     let trained = format!("{aws}Usage,USE1-Train:ml.p5.48xlarge,10,550.4\n");
     costs("AWS, SageMaker", &trained, EIGHTY, &only(550.4));
     let focus = "BillingCurrency,PricingCurrency,PricingCurrencyEffectiveCost,charge_category,service_category,sku_id,EffectiveCost,PricingQuantity,PricingUnit\n\
