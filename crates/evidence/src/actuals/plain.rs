@@ -409,7 +409,7 @@ fn parted(line: &str) -> String {
             continue;
         }
         if let Some(number) = counted(word) {
-            parts.push_str(&format!(",{number} GPUs"));
+            parts.extend([",", &number.to_string(), " GPUs"]);
             skip = true;
             continue;
         }

@@ -97,7 +97,7 @@ pub(super) fn is_in(table: &Table) -> bool {
         || table.has("gpu_count") && table.has("gpu")
 }
 
-/// True for a history whose rows have their time: TensorBoard's, Trackio's.
+/// True for a history whose rows have their time: `TensorBoard`'s, Trackio's.
 fn is_history(table: &Table) -> bool {
     table.first(STEPS).is_some() && table.first(MOMENTS).is_some()
 }

@@ -324,7 +324,7 @@ impl Form {
             let has = |known: &&str| {
                 words.contains(known) || known.contains(' ') && text.contains(*known)
             };
-            RESOURCES.iter().find(|(known, _)| known.iter().any(|it| has(it))).map(|(_, key)| *key)
+            RESOURCES.iter().find(|(known, _)| known.iter().any(&has)).map(|(_, key)| *key)
         };
         let machine = || {
             let texts: Vec<&str> = named.iter().map(AsRef::as_ref).collect();
