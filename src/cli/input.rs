@@ -87,13 +87,25 @@ pub(super) fn names(path: &Path) -> Option<Vec<String>> {
 /// A folder of more files is none of a model.
 const MOST_NAMES: usize = 100_000;
 
-/// Reads a text file of at most `limit` bytes.
+/// Reads a text file of at most `limit` bytes: UTF-8, or UTF-16 with its mark, which shells of
+/// Windows write.
 ///
 /// # Errors
-/// As [`read_bytes`]; what is no UTF-8.
+/// As [`read_bytes`]; what is neither.
 pub(super) fn read_text(path: &Path, limit: u64) -> Result<String> {
-    String::from_utf8(read_bytes(path, limit)?)
-        .map_err(|_| Error::input(format!("{} is not UTF-8 text", path.display())))
+    let bytes = read_bytes(path, limit)?;
+    let of_units = |unit: fn([u8; 2]) -> u16| {
+        let units = bytes[2..].chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
+        char::decode_utf16(units).collect::<Result<String, _>>().ok()
+    };
+    let text = match bytes.get(..2) {
+        Some([0xff, 0xfe]) => of_units(u16::from_le_bytes),
+        Some([0xfe, 0xff]) => of_units(u16::from_be_bytes),
+        _ => None,
+    };
+    text.map_or_else(|| String::from_utf8(bytes), Ok).map_err(|_| {
+        Error::input(format!("{} is not UTF-8 text", path.display())).hint("save the file as UTF-8")
+    })
 }
 
 /// The names in the folder of a missing file that are nearest to its own, as a hint.

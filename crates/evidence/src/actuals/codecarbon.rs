@@ -45,6 +45,9 @@ const NUMBERS: &[&str] = &[
     "wue",
 ];
 
+/// Columns of the emissions.
+const EMISSIONS: &[&str] = &["emissions", "emissions_sum"];
+
 /// A run or a task, as its row has it.
 struct Tracked<'a> {
     row: Row<'a>,
@@ -76,7 +79,7 @@ pub(super) fn read(tables: &[Table], expected: &Expected<'_>) -> Measured {
         facility.add(consumed.filter(|_| pue.is_some()));
         // Without a PUE, the tool meters the machine itself.
         it.add(consumed.map(|consumed| consumed / pue.unwrap_or(1.0)));
-        co2e.add(odd.number(*row, "emissions").filter(|_| !blind));
+        co2e.add(emissions(*row, &mut odd).filter(|_| !blind));
     }
     if unmetered > 0 {
         notes.push(format!("the GPUs of {unmetered} row(s) drew 0 kWh: they were not metered"));
@@ -103,6 +106,22 @@ pub(super) fn read(tables: &[Table], expected: &Expected<'_>) -> Measured {
     }
 }
 
+/// The emissions of a row, in kgCO2e; `emissions_sum` where the tool's service gives them.
+fn emissions(row: Row<'_>, odd: &mut Odd) -> Option<f64> {
+    let column = EMISSIONS.iter().find(|column| row.text(column).is_some())?;
+    odd.number(row, column)
+}
+
+/// The GPUs of `4 x NVIDIA A100,4 x NVIDIA H100`.
+fn of_models(models: &str) -> Option<f64> {
+    models.split(',').map(|model| number(model.trim())).sum()
+}
+
+/// True if a log is one of `CodeCarbon`.
+pub(super) fn is_in(table: &Table) -> bool {
+    table.has("duration") && table.first(EMISSIONS).is_some()
+}
+
 /// The rows that count: every task, and the last row of every run.
 fn tracked<'a>(
     tables: &'a [Table],
@@ -123,7 +142,7 @@ fn tracked<'a>(
             let key = if task { format!("{run} task {file} {i}") } else { run };
             tasks += u32::from(task);
             let model = row.text("gpu_model");
-            let counted = odd.number(row, "gpu_count").or_else(|| number(model?));
+            let counted = odd.number(row, "gpu_count").or_else(|| of_models(model?));
             let dies = expected.dies(model.unwrap_or_default());
             let end = row.text("timestamp").and_then(stamp::read).and_then(|at| match at {
                 Stamp::Date(seconds) => Some(seconds),

@@ -13,6 +13,7 @@ mod bill;
 mod codecarbon;
 mod compare;
 mod hint;
+mod metric;
 mod plain;
 mod power;
 pub mod requests;
@@ -134,13 +135,18 @@ impl Form {
     /// reader does.
     #[expect(clippy::type_complexity, reason = "a table of rows")]
     const KNOWN: &'static [(Self, &'static str, &'static str, fn(&Table) -> bool)] = &[
-        (Self::CodeCarbon, "CodeCarbon emissions.csv", "duration, emissions", |it| {
-            it.has("duration") && it.has("emissions")
-        }),
+        (Self::CodeCarbon, "CodeCarbon emissions.csv", "duration, emissions", codecarbon::is_in),
         (Self::Slurm, "Slurm sacct", "JobID, ElapsedRaw, AllocTRES", sacct::is_in),
         (Self::Bill, "bill (FOCUS or AWS CUR)", "ChargeCategory, BilledCost", bill::is_in),
-        (Self::Power, "samples of power", "timestamp, index, power.draw", power::is_in),
-        (Self::Tracker, "runs of a tracker", "_runtime, gpu_count", tracker::is_in),
+        (
+            Self::Power,
+            "samples of power",
+            "timestamp, index, power.draw (or gpu.0.power)",
+            power::is_in,
+        ),
+        (Self::Tracker, "runs of a tracker", "_runtime, gpu_count", |it| {
+            tracker::is_in(it) && !plain::is_whole(it)
+        }),
         (Self::Plain, "plain line", "device_hours, kWh, cost", plain::is_in),
     ];
 
@@ -252,6 +258,12 @@ struct Outer<'a> {
     jobs: Option<&'a RawValue>,
     #[serde(borrow)]
     result: Option<&'a RawValue>,
+    #[serde(borrow, rename = "resultType")]
+    result_type: Option<&'a RawValue>,
+    #[serde(borrow)]
+    metric: Option<&'a RawValue>,
+    #[serde(borrow)]
+    values: Option<&'a RawValue>,
 }
 
 /// The objects of a JSON text: one after another, in an array, or in one under `data` or `runs`.
@@ -260,8 +272,10 @@ fn objects(text: &str) -> Result<Objects<'_>> {
     let mut rows = Vec::new();
     for record in records(text) {
         let record = record.map_err(|error| error.within("the log is no JSON"))?;
-        let Outer { data, runs, rows: below, logs, jobs, .. } = outer(record.text);
-        if let Some(result) = data.and_then(|data| outer(data.get()).result)
+        let Outer { data, runs, rows: below, logs, jobs, result, result_type, .. } =
+            outer(record.text);
+        let matrix = || result.filter(|_| result_type.is_some());
+        if let Some(result) = data.and_then(|data| outer(data.get()).result).or_else(matrix)
             && let Some(series) = elements(record, result)?
         {
             return Ok(Objects::Samples(series));
@@ -270,6 +284,10 @@ fn objects(text: &str) -> Result<Objects<'_>> {
         match inner.map(|inner| elements(record, inner)).transpose()?.flatten() {
             Some(inner) => rows.extend(inner),
             None => match record.elements()? {
+                // `promtool` writes the series alone.
+                Some(inner) if inner.first().is_some_and(|it| is_series(&outer(it.text))) => {
+                    return Ok(Objects::Samples(inner));
+                }
                 Some(inner) => rows.extend(inner),
                 None => rows.push(record),
             },
@@ -279,6 +297,11 @@ fn objects(text: &str) -> Result<Objects<'_>> {
         }
     }
     Ok(Objects::Rows(rows))
+}
+
+/// True for a series of Prometheus.
+fn is_series(object: &Outer<'_>) -> bool {
+    object.metric.is_some() && object.values.is_some()
 }
 
 /// The values of an array in a record.

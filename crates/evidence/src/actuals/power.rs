@@ -3,6 +3,7 @@
 //!
 //! Rows are a GPU at a time (columns for the stamp, the GPU and its power), all GPUs at a time (a
 //! column per GPU, `system.gpu.0.powerWatts`), or a metric at a time (columns `key` and `value`).
+//! Names of power are read by their words, cells with their units.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,46 +14,41 @@ use flopcast_core::serving::traffic::records::Record;
 use flopcast_core::serving::traffic::stamp::{self, Stamp};
 use indexmap::IndexSet;
 
-use super::Measured;
+use super::metric::{self, Metric};
 use super::table::{Odd, Row, Sum, Table, number};
+use super::{Measured, sacct};
 
 /// The power of each device: samples in seconds and watts, in order of the file.
-pub(super) type Series = BTreeMap<String, Vec<(f64, Option<f64>)>>;
+pub(super) type Series = BTreeMap<String, Samples>;
+/// Samples of one device.
+type Samples = Vec<(f64, Option<f64>)>;
 
 /// Columns of the time of a sample.
 pub(super) const TIMES: &[&str] = &[
     "timestamp",
-    "_timestamp",
     "time",
-    "Time",
     "_runtime",
     "Relative Time (Process)",
     "Relative Time (Wall)",
     "created_at",
+    "query_time",
+    "datetime",
+    "date",
+    "timestamp_ms",
+    "ts",
 ];
-/// Columns of the power of the GPU of a row, in watts.
-pub(super) const POWERS: &[&str] = &[
+/// Columns of the power of the GPU of a row, the first of several first; others by their words.
+const POWERS: &[&str] = &[
     "power.draw",
     "power.draw.average",
     "power.draw.instant",
     "DCGM_FI_DEV_POWER_USAGE",
     "DCGM_FI_DEV_POWER_USAGE_INSTANT",
-    "power_usage",
-    "power_draw",
-    "power_draw_w",
-    "power_w",
-    "socket_power",
-    "Average Graphics Package Power (W)",
-    "Current Socket Graphics Package Power (W)",
-    "Socket Power (W)",
-    "POWER",
-    "POWR",
 ];
 /// Columns that tell GPUs apart, those that do so across machines first.
 const GPUS: &[&str] = &[
     "uuid",
     "gpu_uuid",
-    "UUID",
     "serial",
     "gpu_serial",
     "pci.bus_id",
@@ -60,53 +56,116 @@ const GPUS: &[&str] = &[
     "pci_bus_id",
     "index",
     "gpu",
-    "GPU",
     "gpu_id",
+    "gpu_index",
+    "device_id",
     "device",
+    "card",
     "Entity",
 ];
 /// Columns of the machine.
-const HOSTS: &[&str] = &["hostname", "Hostname", "host", "node", "instance", "run_name", "run_id"];
+const HOSTS: &[&str] = &["hostname", "host", "node", "instance", "run_name", "run_id"];
 /// The length of a gap, in usual gaps between two samples, from which on it was not sampled.
 const GAP: f64 = 5.0;
 /// The least gap that was not sampled, in seconds.
 const LEAST_GAP_S: f64 = 5.0;
+/// The same as labels of Prometheus, which are of one case.
+const GPU_LABELS: &[&str] = &[
+    "uuid",
+    "UUID",
+    "gpu_uuid",
+    "pci_bus_id",
+    "serial",
+    "gpu",
+    "gpu_id",
+    "index",
+    "device",
+    "card",
+];
+const HOST_LABELS: &[&str] = &["Hostname", "hostname", "host", "node", "instance"];
+/// Columns of the name of the metric of a row, and of its value.
+const KEYS: &[&str] = &["key", "metric", "metric_name", "series", "field", "tag"];
+const VALUES: &[&str] = &["value", "metric_value"];
+/// More watts than a GPU draws, with the unit of readings that are more: milliwatts as drivers
+/// have them, microwatts as kernels do.
+const TOO_MANY: [(f64, f64, &str); 2] = [(1e7, 1e-6, "microwatts"), (1e4, 1e-3, "milliwatts")];
 
-/// The GPU of a metric of power: `system.gpu.0.powerWatts`, `system/gpu_0_power_usage_watts`,
-/// `gpu/0/power`. Shares of the limit and limits are none.
-pub(super) fn device_of(metric: &str) -> Option<String> {
-    let name = metric.rsplit(" - ").next().unwrap_or(metric).to_lowercase();
-    let name = name.strip_prefix("metrics.").unwrap_or(&name);
-    if ["percent", "limit", "__min", "__max"].iter().any(|word| name.contains(word)) {
-        return None;
+/// The GPU of a metric of power: `system.gpu.0.powerWatts`, `gpu/0/power`.
+pub(super) fn device_of(name: &str) -> Option<String> {
+    metric::of_name(name)?.gpu
+}
+
+/// Where a table has its power.
+enum Columns<'a> {
+    /// In one column, a GPU or a machine at a time.
+    One(&'a str, Metric),
+    /// In a column for each GPU: its name, the GPU, the watts of its unit.
+    Each(Vec<(&'a str, String, Option<f64>)>),
+    /// In rows of metrics.
+    Keyed(&'static str, &'static str),
+}
+
+/// The place of the power in a table that has times.
+fn columns(table: &Table) -> Option<Columns<'_>> {
+    let time = table.first(TIMES)?;
+    let named = || table.columns().filter_map(|name| Some((name, metric::of_name(name)?)));
+    let each = |(name, metric): (_, Metric)| Some((name, metric.gpu?, metric.unit));
+    let wide: Vec<_> = named().filter_map(each).collect();
+    if !wide.is_empty() {
+        return Some(Columns::Each(wide));
     }
-    let words: Vec<&str> = name.split(['.', '/', '_']).filter(|word| !word.is_empty()).collect();
-    let gpu = words.iter().position(|word| *word == "gpu")?;
-    let index = words.get(gpu + 1)?.parse::<u32>().ok()?;
-    let power = words[gpu + 2..].iter().any(|word| word.starts_with("power"));
-    let run = metric.rsplit_once(" - ").map_or("", |(run, _)| run);
-    power.then(|| format!("{run} {index}").trim().to_owned())
+    let rank = |name: &str| POWERS.iter().position(|it| same(it, name)).unwrap_or(POWERS.len());
+    let one = named().min_by_key(|(name, metric)| (metric.of_machine, rank(name)));
+    if let Some((name, metric)) = one {
+        return Some(Columns::One(name, metric));
+    }
+    if let Some((key, value)) = table.first(KEYS).zip(table.first(VALUES)) {
+        let mut keys = table.rows().filter_map(|row| row.text(key));
+        return keys
+            .any(|key| metric::of_name(key).is_some())
+            .then_some(Columns::Keyed(key, value));
+    }
+    // A legend such as `GPU 0` is no metric, but the cells have the unit.
+    let first = |name: &str| table.rows().find_map(|row| row.text(name));
+    let with_unit = |name: &&str| *name != time && first(name).is_some_and(metric::is_power);
+    let legends = table.columns().filter(with_unit);
+    let wide: Vec<_> = legends.map(|name| (name, name.to_owned(), Some(1.0))).collect();
+    (!wide.is_empty()).then_some(Columns::Each(wide))
+}
+
+/// True if two names differ in case and marks alone.
+fn same(a: &str, b: &str) -> bool {
+    let letters = |name: &str| {
+        name.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_ascii_lowercase()
+    };
+    letters(a) == letters(b)
 }
 
 /// True if a log has samples of power.
 pub(super) fn is_in(table: &Table) -> bool {
-    let times = table.first(TIMES).is_some();
-    let long = table.has("key") && table.has("value") && times;
-    times && (table.first(POWERS).is_some() || table.columns().any(|it| device_of(it).is_some()))
-        || long && table.rows().any(|row| row.text("key").is_some_and(|it| device_of(it).is_some()))
+    columns(table).is_some()
 }
 
 /// The text with a header where a sample of nvidia-smi is its first line, which `noheader` leaves
 /// away: a stamp, `600.00 W`, and perhaps what tells the GPU.
 pub(super) fn headed(text: &str) -> Cow<'_, str> {
+    if let Some(table) = monitored(text) {
+        return table.into();
+    }
     let first = text.lines().next().unwrap_or_default();
+    // Without units, only powers have two decimals.
+    let bare = !first.contains(" W");
+    let decimals = |cell: &str| {
+        let parts = cell.split_once('.');
+        parts.is_some_and(|(_, it)| it.len() == 2) && cell.parse::<f64>().is_ok()
+    };
     let mut powers = 0;
     let names: Vec<&str> = first
         .split(',')
         .enumerate()
         .map(|(place, cell)| match cell.trim() {
             cell if matches!(stamp::read(cell), Some(Stamp::Date(_))) => "timestamp",
-            cell if cell.ends_with(" W") && number(cell).is_some() => {
+            cell if metric::is_power(cell) || bare && decimals(cell) => {
                 powers += 1;
                 if powers == 1 { "power.draw" } else { "limit" }
             }
@@ -122,11 +181,40 @@ pub(super) fn headed(text: &str) -> Cow<'_, str> {
     format!("{}\n{text}", names.join(",")).into()
 }
 
+/// The samples of `nvidia-smi dmon` with its columns of time (`-o T` or `-o DT`) as a table.
+fn monitored(text: &str) -> Option<String> {
+    let cells = |line: &str| {
+        let cells =
+            line.trim().trim_start_matches('#').split(|c: char| c == ',' || c.is_whitespace());
+        cells.filter(|it| !it.is_empty()).map(str::to_lowercase).collect::<Vec<_>>()
+    };
+    let names = cells(text.lines().find(|line| line.trim_start().starts_with('#'))?);
+    let place = |name: &str| names.iter().position(|it| it == name);
+    let (time, gpu, power) = (place("time")?, place("gpu")?, place("pwr")?);
+    let mut table = "timestamp,gpu,power.draw\n".to_owned();
+    for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
+        let cells = cells(line);
+        let cell = |place: usize| cells.get(place).map_or("", String::as_str);
+        let day = place("date").map_or("", cell);
+        // `20260301` is a day.
+        let day = match (day.len(), day.is_ascii()) {
+            (8, true) => format!("{}-{}-{} ", &day[..4], &day[4..6], &day[6..]),
+            _ => String::new(),
+        };
+        let power = Some(cell(power)).filter(|it| *it != "-").unwrap_or_default();
+        table.extend([&day, cell(time), ",", cell(gpu), ",", power, "\n"]);
+    }
+    Some(table)
+}
+
 /// The samples of logs, and the sums over them.
 pub(super) fn read(tables: &[Table]) -> Measured {
-    let (mut series, mut odd) = (Series::new(), Odd::default());
+    let (mut series, mut odd, mut notes) = (Series::new(), Odd::default(), Vec::new());
+    let mut of_machines = false;
     for (file, table) in tables.iter().enumerate() {
-        for (device, samples) in of_table(table, &mut odd) {
+        let read = of_table(table, &mut odd, &mut notes);
+        of_machines |= read.of_machines;
+        for (device, samples) in read.series {
             // An index is of one machine: the same one in another file is of another.
             let global = device.starts_with("GPU-");
             let device = if global { device } else { format!("{file} {device}") };
@@ -134,44 +222,83 @@ pub(super) fn read(tables: &[Table]) -> Measured {
         }
     }
     let mut measured = of_series(series);
+    if of_machines {
+        (measured.device_time, measured.devices_alone) = (None, false);
+        notes.push("the power is that of machines: on how many GPUs, it does not say".to_owned());
+    }
+    measured.notes.extend(notes);
     measured.notes.extend(odd.notes());
     measured
 }
 
+/// What a table has of power.
+struct Sampled {
+    series: Series,
+    of_machines: bool,
+}
+
 /// The samples of one table, by GPU.
-fn of_table(table: &Table, odd: &mut Odd) -> Series {
-    let (time, power) = (table.first(TIMES).unwrap_or_default(), table.first(POWERS));
-    let wide: Vec<(String, String)> = match power {
-        Some(_) => Vec::new(),
-        None => table
-            .columns()
-            .filter_map(|column| Some((column.to_owned(), device_of(column)?)))
-            .collect(),
+fn of_table(table: &Table, odd: &mut Odd, notes: &mut Vec<String>) -> Sampled {
+    let time = table.first(TIMES).unwrap_or_default();
+    let Some(columns) = columns(table) else {
+        return Sampled { series: Series::new(), of_machines: false };
     };
     let unit = unit(table, time);
+    let held = |names: &'static [&'static str]| -> Vec<&str> {
+        names.iter().copied().filter(|name| table.has(name)).collect()
+    };
+    let (hosts, gpus) = (held(HOSTS), held(GPUS));
     // There are many samples of few GPUs.
     let mut names: IndexSet<String> = IndexSet::new();
     let mut rows: Vec<Sample> = Vec::new();
+    let mut clock = Clock::default();
+    // Readings whose unit no name says.
+    let mut bare: Vec<f64> = Vec::new();
+    let mut watts = |row: Row<'_>, column: &str, unit: Option<f64>, odd: &mut Odd| {
+        let text = row.text(column)?;
+        let read = metric::watts(text, unit.unwrap_or(1.0)).filter(|watts| *watts >= 0.0);
+        if read.is_none() {
+            odd.note(row, column, "is no power such as 312.45 W");
+        }
+        if unit.is_none() && bare.len() < 10_000 {
+            bare.extend(read.filter(|watts| *watts > 0.0));
+        }
+        read
+    };
     for row in table.rows() {
-        let Some(at) = moment(row, time, unit, odd) else { continue };
-        let host = row.any(HOSTS).unwrap_or_default();
+        let Some(at) = moment(row, time, unit, &mut clock, odd) else { continue };
+        let host = row.any(&hosts).unwrap_or_default();
         let named = |gpu: &str| format!("{host} {gpu}").trim().to_owned();
-        if let Some(power) = power {
-            let gpu = row.any(GPUS).unwrap_or_default();
-            let device = if gpu.starts_with("GPU-") { gpu.to_owned() } else { named(gpu) };
-            rows.push((names.insert_full(device).0, at, odd.number(row, power)));
-        } else if wide.is_empty() {
-            let Some(device) = row.text("key").and_then(device_of) else { continue };
-            rows.push((names.insert_full(named(&device)).0, at, odd.number(row, "value")));
-        } else {
-            for (column, device) in &wide {
-                if row.text(column).is_some() {
-                    rows.push((names.insert_full(named(device)).0, at, odd.number(row, column)));
+        match &columns {
+            Columns::One(column, metric) => {
+                let gpu = row.any(&gpus).unwrap_or_default();
+                let device = if gpu.starts_with("GPU-") { gpu.to_owned() } else { named(gpu) };
+                rows.push((names.insert_full(device).0, at, watts(row, column, metric.unit, odd)));
+            }
+            Columns::Each(each) => {
+                for (column, device, unit) in each {
+                    if row.text(column).is_some() {
+                        let power = watts(row, column, *unit, odd);
+                        rows.push((names.insert_full(named(device)).0, at, power));
+                    }
                 }
+            }
+            Columns::Keyed(key, value) => {
+                let Some(metric) = row.text(key).and_then(metric::of_name) else { continue };
+                let device = named(&metric.gpu.unwrap_or_default());
+                let power = watts(row, value, metric.unit, odd);
+                rows.push((names.insert_full(device).0, at, power));
             }
         }
     }
-    if power.is_some() && table.first(GPUS).is_none() {
+    let of_machines = matches!(&columns, Columns::One(_, metric) if metric.of_machine);
+    if let Some((unit, name)) = Some(bare).filter(|_| !of_machines).and_then(small_unit) {
+        for row in &mut rows {
+            row.2 = row.2.map(|watts| watts * unit);
+        }
+        notes.push(name);
+    }
+    if matches!(columns, Columns::One(..)) && gpus.is_empty() && !of_machines {
         names = number_in_turn(&mut rows);
     }
     let mut series: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -187,7 +314,17 @@ fn of_table(table: &Table, odd: &mut Odd) -> Series {
         0 => names[device].clone(),
         turn => format!("{} #{turn}", names[device]),
     };
-    series.into_iter().map(|((device, turn), samples)| (name(device, turn), samples)).collect()
+    let series = series.into_iter();
+    let series = series.map(|((device, turn), samples)| (name(device, turn), samples)).collect();
+    Sampled { series, of_machines }
+}
+
+/// The unit of readings of GPUs that are too many for watts, with a remark.
+fn small_unit(mut readings: Vec<f64>) -> Option<(f64, String)> {
+    readings.sort_by(f64::total_cmp);
+    let usual = readings.get(readings.len() / 2)?;
+    let (_, unit, name) = TOO_MANY.iter().find(|(most, ..)| usual > most)?;
+    Some((*unit, format!("readings of {usual} are no GPU's watts: they are taken as {name}")))
 }
 
 /// A sample: the GPU among those of its table, the time in seconds, the power in watts.
@@ -220,16 +357,32 @@ fn unit(table: &Table, time: &str) -> f64 {
     stamp::epoch(least).map_or(1.0, |(_, unit)| unit)
 }
 
+/// The time of day of the row before, and the days that passed, where stamps have no date.
+#[derive(Default)]
+struct Clock {
+    before: f64,
+    days: f64,
+}
+
 /// The moment of a row in seconds; one that cannot be read is noted.
-fn moment(row: Row<'_>, time: &str, unit: f64, odd: &mut Odd) -> Option<f64> {
-    let moment = row.text(time).and_then(stamp::read);
-    if moment.is_none() {
-        odd.note(row, time, "is not a time such as 2026/11/23 12:00:00.000");
+fn moment(row: Row<'_>, time: &str, unit: f64, clock: &mut Clock, odd: &mut Odd) -> Option<f64> {
+    let text = row.text(time)?;
+    match stamp::read(text) {
+        Some(Stamp::Date(seconds)) => Some(seconds),
+        Some(Stamp::Number(number)) => Some(number * unit),
+        None => {
+            let Some(seconds) = sacct::clock(text) else {
+                odd.note(row, time, "is not a time such as 2026/11/23 12:00:00.000");
+                return None;
+            };
+            // Rows are in order: a clock that falls by hours has passed midnight.
+            if seconds < clock.before - 43_200.0 {
+                clock.days += 1.0;
+            }
+            clock.before = seconds;
+            Some(seconds + 86_400.0 * clock.days)
+        }
     }
-    moment.map(|moment| match moment {
-        Stamp::Date(seconds) => seconds,
-        Stamp::Number(number) => number * unit,
-    })
 }
 
 /// Device time is the time that samples cover. Energy is the integral of power by the trapezoidal
@@ -306,43 +459,68 @@ fn fill(samples: &mut [(f64, Option<f64>)]) {
 /// If a series is too long to be read.
 pub(super) fn of_prometheus(result: &[Record<'_>]) -> Result<Measured> {
     use serde_json::Value;
-    let (mut series, mut whole, mut others) = (Series::new(), false, 0);
-    let (mut counted, mut once) = (Counters::default(), Vec::new());
+    // The series of a GPU by the rank of their metric: one of several counts.
+    let mut series: BTreeMap<String, BTreeMap<usize, Samples>> = BTreeMap::new();
+    let (mut machines, mut whole, mut others) = (Series::new(), false, 0);
+    let (mut counted, mut once, mut bare) = (Counters::default(), Vec::new(), Vec::new());
     for (index, each) in result.iter().enumerate() {
         let each = each.value()?;
         let label = |name: &str| each.get("metric")?.get(name)?.as_str();
-        let name = label("__name__").unwrap_or("power").to_lowercase();
-        let counter = COUNTERS.iter().find(|(metric, _)| *metric == name);
-        if !name.contains("power") && counter.is_none() {
+        let name = label("__name__").unwrap_or("power");
+        let counter = COUNTERS.iter().find(|(metric, _)| name.eq_ignore_ascii_case(metric));
+        let metric = metric::of_name(name);
+        if metric.is_none() && counter.is_none() {
             others += 1;
             continue;
         }
-        let mut gpus = GPUS.iter().filter_map(|name| label(name));
-        let gpu = gpus.next();
-        whole |= gpu.is_none();
-        let hosts = HOSTS.iter().find_map(|name| label(name)).unwrap_or_default();
-        let device = match gpu {
-            Some(gpu) if gpu.starts_with("GPU-") => gpu.to_owned(),
-            Some(gpu) => format!("{hosts} {gpu}"),
-            None => format!("series {index}"),
-        };
         let values = each.get("values").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let stamp = values.first().and_then(|pair| pair.get(0)?.as_f64()).unwrap_or_default();
+        let second = stamp::epoch(stamp).map_or(1.0, |(_, unit)| unit);
+        let watts = metric.as_ref().and_then(|metric| metric.unit);
+        let unit = watts.unwrap_or(1.0);
         let sample = |pair: &Value| {
-            let watts = pair.get(1)?.as_str().and_then(number);
-            Some((pair.get(0)?.as_f64()?, watts))
+            let read = pair.get(1)?;
+            let read = read.as_f64().or_else(|| number(read.as_str()?));
+            Some((pair.get(0)?.as_f64()? * second, read.map(|read| read * unit)))
         };
+        let samples: Samples = values.iter().filter_map(sample).collect();
         if let Some((_, joules)) = counter {
-            counted.add(values.iter().filter_map(sample).collect(), *joules);
+            counted.add(samples, *joules);
             continue;
         }
+        let host = HOST_LABELS.iter().find_map(|name| label(name)).unwrap_or_default();
+        if metric.as_ref().is_some_and(|metric| metric.of_machine) {
+            machines.entry(format!("{host} {name}")).or_default().extend(samples);
+            continue;
+        }
+        let gpu = GPU_LABELS.iter().find_map(|name| label(name));
+        let gpu = gpu.map(str::to_owned).or(metric.and_then(|metric| metric.gpu));
+        whole |= gpu.is_none();
+        if watts.is_none() && gpu.is_some() {
+            bare.extend(samples.iter().filter_map(|(_, watts)| *watts).filter(|it| *it > 0.0));
+        }
+        let device = match gpu {
+            Some(gpu) if gpu.starts_with("GPU-") => gpu,
+            Some(gpu) => format!("{host} {gpu}"),
+            None => format!("series {index}"),
+        };
         // An instant query has one value.
         once.extend(each.get("value").and_then(sample).and_then(|(_, watts)| watts));
-        series.entry(device).or_default().extend(values.iter().filter_map(sample));
+        let rank = POWERS.iter().position(|it| *it == name).unwrap_or(POWERS.len());
+        series.entry(device).or_default().entry(rank).or_default().extend(samples);
     }
-    let mut measured = of_series(series);
+    let again: usize = series.values().map(|of_gpu| of_gpu.len() - 1).sum();
+    let small = small_unit(bare);
+    let unit = small.as_ref().map_or(1.0, |(unit, _)| *unit);
+    let first = |of_gpu: BTreeMap<usize, Samples>| of_gpu.into_values().next().unwrap_or_default();
+    let in_watts = |samples: Samples| -> Samples {
+        samples.into_iter().map(|(at, watts)| (at, watts.map(|it| it * unit))).collect()
+    };
+    let series = series.into_iter().map(|(device, of_gpu)| (device, in_watts(first(of_gpu))));
+    let mut measured = of_series(series.collect());
     let sampled = measured.device_time.is_some();
     if !once.is_empty() && !sampled {
-        let mean = once.iter().sum::<f64>() / once.len() as f64;
+        let mean = unit * once.iter().sum::<f64>() / once.len() as f64;
         measured.power = Some(DevicePower::from_stored(mean)).filter(|_| !whole);
         measured.notes = vec![format!("{} GPU(s) at one moment: power alone is known", once.len())];
     }
@@ -351,6 +529,12 @@ pub(super) fn of_prometheus(result: &[Record<'_>]) -> Result<Measured> {
         measured.it = counted.energy.positive().map(Energy::from_stored);
         measured.notes = vec![format!("{} counter(s) of energy", counted.series)];
     }
+    measured.notes.extend(small.map(|(_, note)| note));
+    if again > 0 {
+        measured
+            .notes
+            .push(format!("{again} series of a second metric of the same GPU are left out"));
+    }
     if whole {
         measured.device_time = None;
         measured.notes.push(
@@ -358,6 +542,12 @@ pub(super) fn of_prometheus(result: &[Record<'_>]) -> Result<Measured> {
                              not say"
                 .to_owned(),
         );
+    }
+    if !machines.is_empty() {
+        let count = machines.len();
+        let of_machines = of_series(machines);
+        (measured.it, measured.devices_alone) = (of_machines.it, false);
+        measured.notes.push(format!("the energy is that of {count} machine(s)"));
     }
     if others > 0 {
         measured.notes.push(format!("{others} series of other metrics than power are left out"));
@@ -404,6 +594,9 @@ impl Counters {
 /// The mean power of the rows of `dcgmi dmon` or `nvidia-smi dmon`, which have no stamps, and the
 /// energy by their counters (`TOTEC`, mJ).
 pub(super) fn of_monitor(text: &str) -> Option<Measured> {
+    if monitored(text).is_some() {
+        return None;
+    }
     let header = text.lines().find(|line| line.trim_start().starts_with('#'))?;
     let names: Vec<&str> = header.trim_start().trim_start_matches('#').split_whitespace().collect();
     // The entity `GPU 0` is two words.

@@ -6,7 +6,7 @@
 //! own names.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use flopcast_core::quantity::{DeviceTime, Energy, Measure};
 use flopcast_core::serving::traffic::stamp::{self, Stamp};
@@ -28,6 +28,9 @@ const RESOURCES: &[&str] =
     &["AllocTRES", "ReqTRES", "tres.allocated", "TRESUsageInTot", "AllocGRES", "ReqGRES"];
 /// Columns of its nodes.
 const NODES: &[&str] = &["NNodes", "AllocNodes"];
+
+/// Steps that last as long as their job, the one that tells more first.
+const STEPS: &[&str] = &["batch", "extern"];
 
 /// True if a log is one of jobs.
 pub(super) fn is_in(table: &Table) -> bool {
@@ -85,8 +88,26 @@ pub(super) fn read(tables: &[Table], expected: &Expected<'_>) -> Measured {
 /// then; a requeued one begins anew, or ended in another state.
 fn once(tables: &[Table]) -> IndexMap<[Option<&str>; 4], Row<'_>> {
     let mut jobs: IndexMap<_, Row<'_>> = IndexMap::new();
-    let rows = tables.iter().flat_map(Table::rows);
-    for row in rows.filter(|row| row.any(IDS).is_some_and(|id| !id.contains('.'))) {
+    let rows = || tables.iter().flat_map(Table::rows);
+    let whole: BTreeSet<&str> =
+        rows().filter_map(|row| row.any(IDS)).filter(|id| !id.contains('.')).collect();
+    // An export may have the steps alone: the batch or the outer step is as long as its job.
+    let mut alone: BTreeMap<&str, u32> = BTreeMap::new();
+    for id in rows().filter_map(|row| row.any(IDS)) {
+        if let Some((job, step)) = id.split_once('.').filter(|(job, _)| !whole.contains(job)) {
+            let rank = STEPS.iter().position(|it| *it == step).unwrap_or(STEPS.len()) as u32;
+            let best = alone.entry(job).or_insert(rank);
+            *best = rank.min(*best);
+        }
+    }
+    let counts = |id: &str| match id.split_once('.') {
+        None => true,
+        Some((job, step)) => alone.get(job).is_some_and(|rank| match STEPS.get(*rank as usize) {
+            Some(whole) => *whole == step,
+            None => true,
+        }),
+    };
+    for row in rows().filter(|row| row.any(IDS).is_some_and(counts)) {
         let begin = row.any(BEGINS);
         let told = if begin.is_some() { [None; 2] } else { [row.any(TIMES), row.any(STATES)] };
         let key = [row.any(IDS), begin, told[0], told[1]];
@@ -197,7 +218,7 @@ fn elapsed(row: Row<'_>, odd: &mut Odd) -> Option<f64> {
 }
 
 /// Seconds of `[days-]hours:minutes:seconds`, or of `minutes:seconds`.
-fn clock(text: &str) -> Option<f64> {
+pub(super) fn clock(text: &str) -> Option<f64> {
     let (days, rest) = text.split_once('-').unwrap_or(("0", text));
     let mut seconds = days.parse::<u32>().map(f64::from).ok()?;
     let parts: Vec<f64> = rest.split(':').map(str::parse).collect::<Result<_, _>>().ok()?;
@@ -214,8 +235,9 @@ fn clock(text: &str) -> Option<f64> {
 /// The energy of a job: Slurm writes 0 where it has no meter, and `201.60M` in its short form.
 fn joules(row: Row<'_>, odd: &mut Odd) -> Option<f64> {
     const SHORT: &[(char, f64)] = &[('K', 1e3), ('M', 1e6), ('G', 1e9), ('T', 1e12), ('P', 1e15)];
-    let raw = odd.number(row, "ConsumedEnergyRaw");
-    let joules = raw.or_else(|| {
+    let raw = ["ConsumedEnergyRaw", "steps.energy"].iter().find(|it| row.text(it).is_some());
+    let joules = raw.and_then(|column| odd.number(row, column));
+    let joules = joules.or_else(|| {
         let text = row.text("ConsumedEnergy")?;
         let text = text.trim_end_matches(['J', 'j']);
         let unit = SHORT.iter().find(|(letter, _)| text.ends_with(*letter));

@@ -11,7 +11,13 @@ use serde_json::Value;
 /// its file.
 #[derive(Debug, Default)]
 pub(super) struct Table {
+    /// The columns as the log names them, in order.
+    names: Vec<String>,
+    /// Their letters and digits in lower case, by which they are found: `line_item_usage_type` is
+    /// `lineItem/UsageType`.
     columns: BTreeMap<String, usize>,
+    /// Numbers are written `1.280,5`.
+    decimal_comma: bool,
     text: String,
     /// End of each cell in the text; it begins where the one before ends.
     ends: Vec<u32>,
@@ -77,6 +83,9 @@ impl Table {
     /// If the text has no rows, or a line that is too long.
     pub(super) fn read(text: &str) -> Result<Self> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        // Spreadsheets are told their delimiter so.
+        let told = text.split_once('\n').filter(|(first, _)| first.trim_end().len() == 5);
+        let text = told.filter(|(first, _)| first.starts_with("sep=")).map_or(text, |it| it.1);
         if text.lines().any(|line| line.len() > LONGEST_LINE) {
             return Err(Error::input("a line of the log is longer than 1 MiB")
                 .hint("a log has a line for each sample, job or charge"));
@@ -90,12 +99,18 @@ impl Table {
         if table.rows.is_empty() {
             return Err(Error::input("the log has no rows"));
         }
-        // The header `power.draw [W]` names a unit that the cells repeat.
-        let name = |column: &str| column.split(" [").next().unwrap_or_default().trim().to_owned();
-        for (index, column) in header.iter().enumerate() {
-            table.columns.entry(name(column)).or_insert(index);
+        for column in header {
+            // The header `power.draw [W]` names a unit that the cells repeat.
+            table.name(column.split(" [").next().unwrap_or_default().trim());
         }
         Ok(table)
+    }
+
+    /// Adds a column after the others, or finds it; its place.
+    fn name(&mut self, name: &str) -> usize {
+        let place = self.names.len();
+        self.names.push(name.to_owned());
+        *self.columns.entry(letters(name).collect()).or_insert(place)
     }
 
     /// Adds a row.
@@ -129,16 +144,19 @@ impl Table {
     pub(super) fn of_objects(objects: &[Record<'_>]) -> Result<Self> {
         let mut table = Self::default();
         for (index, object) in objects.iter().enumerate() {
-            let mut cells = Vec::new();
-            flatten("", &object.value()?, &mut cells);
-            let mut row: BTreeMap<usize, String> = BTreeMap::new();
-            for (name, cell) in cells {
-                let next = table.columns.len();
-                row.insert(*table.columns.entry(name).or_insert(next), cell);
+            for parts in rows_of(&object.value()?) {
+                let mut row: BTreeMap<usize, String> = BTreeMap::new();
+                for (name, cell) in parts {
+                    let place = match table.place(&name) {
+                        Some(place) => place,
+                        None => table.name(&name),
+                    };
+                    row.entry(place).or_insert(cell);
+                }
+                let width = row.last_key_value().map_or(0, |(place, _)| place + 1);
+                let cell = |place| row.get(&place).map_or("", String::as_str);
+                table.push(index as u64 + 1, (0..width).map(cell))?;
             }
-            let width = row.last_key_value().map_or(0, |(place, _)| place + 1);
-            let cell = |place| row.get(&place).map_or("", String::as_str);
-            table.push(index as u64 + 1, (0..width).map(cell))?;
         }
         if table.columns.is_empty() {
             return Err(Error::input("the log has no rows"));
@@ -148,7 +166,16 @@ impl Table {
 
     /// True if the log has the column.
     pub(super) fn has(&self, column: &str) -> bool {
-        self.columns.contains_key(column)
+        self.place(column).is_some()
+    }
+
+    /// The place of a column, whatever its case and the marks between its words.
+    fn place(&self, column: &str) -> Option<usize> {
+        match self.columns.get(column) {
+            Some(place) => Some(*place),
+            None if letters(column).eq(column.chars()) => None,
+            None => self.columns.get(&letters(column).collect::<String>()).copied(),
+        }
     }
 
     /// The first of the columns that the log has.
@@ -158,7 +185,7 @@ impl Table {
 
     /// The names of the columns.
     pub(super) fn columns(&self) -> impl Iterator<Item = &str> {
-        self.columns.keys().map(String::as_str)
+        self.names.iter().map(String::as_str)
     }
 
     /// The rows below the header.
@@ -195,12 +222,28 @@ impl Table {
             .trim(csv::Trim::All)
             .from_reader(text.as_bytes());
         let fault = |error: csv::Error| Error::input(format!("the log cannot be read: {error}"));
-        let header = reader.headers().map_err(fault)?.iter().map(str::to_owned).collect();
+        let header: Vec<String> =
+            reader.headers().map_err(fault)?.iter().map(str::to_owned).collect();
         let mut record = csv::StringRecord::new();
         while reader.read_record(&mut record).map_err(fault)? {
-            self.push(record.position().map_or(0, csv::Position::line), record.iter())?;
+            // Files that were joined repeat the header, and drawn tables have a rule below it.
+            let rule = |cell: &str| cell.chars().all(|c| "-: ".contains(c));
+            if !record.iter().eq(header.iter()) && !record.iter().all(rule) {
+                self.push(record.position().map_or(0, csv::Position::line), record.iter())?;
+            }
         }
+        self.decimal_comma = delimiter == Some(';') && self.has_decimal_commas();
         Ok(header)
+    }
+
+    /// True if a cell is a number with a comma that groups nothing.
+    fn has_decimal_commas(&self) -> bool {
+        let is = |cell: &str| {
+            let parts = cell.split_once(',');
+            let digits = |it: &str| it.chars().all(|c| c.is_ascii_digit() || c == '.');
+            parts.is_some_and(|(a, b)| !a.is_empty() && !b.is_empty() && digits(a) && digits(b))
+        };
+        (0..self.ends.len()).any(|index| is(self.cell(index)))
     }
 
     /// Reads a table of fixed width: each column is as wide as its dashes in the second line.
@@ -230,6 +273,36 @@ impl Table {
     }
 }
 
+/// The letters and digits of a name, in lower case.
+fn letters(name: &str) -> impl Iterator<Item = char> {
+    name.chars().filter(|c| c.is_alphanumeric()).map(|c| c.to_ascii_lowercase())
+}
+
+/// The values of an object, each by its path.
+type Cells = Vec<(String, String)>;
+
+/// The rows of an object: one, or one for each of its `gpus` beside what is of all of them, or one
+/// for each name where an allocation of costs (`OpenCost`) is by name.
+fn rows_of(value: &Value) -> Vec<Cells> {
+    let cells = |value: &Value| {
+        let mut cells = Vec::new();
+        flatten("", value, &mut cells);
+        cells
+    };
+    let Value::Object(fields) = value else { return vec![cells(value)] };
+    if !fields.is_empty() && fields.values().all(|it| it.get("totalCost").is_some()) {
+        return fields.values().map(cells).collect();
+    }
+    match fields.get("gpus").and_then(Value::as_array) {
+        Some(gpus) if gpus.iter().any(Value::is_object) => {
+            let whole = cells(value);
+            let of_gpu = |gpu: &Value| cells(gpu).into_iter().chain(whole.clone()).collect();
+            gpus.iter().map(of_gpu).collect()
+        }
+        _ => vec![cells(value)],
+    }
+}
+
 /// The longest name of a column, in bytes; a file may hold longer keys, once for each value below.
 const LONGEST_NAME: usize = 512;
 
@@ -237,6 +310,12 @@ const LONGEST_NAME: usize = 512;
 fn flatten(path: &str, value: &Value, cells: &mut Vec<(String, String)>) {
     match value {
         _ if path.len() > LONGEST_NAME => {}
+        // A number of Slurm that may be unset.
+        Value::Object(fields) if fields.contains_key("number") && fields.contains_key("set") => {
+            if fields["set"] == Value::Bool(true) {
+                flatten(path, &fields["number"], cells);
+            }
+        }
         Value::Object(fields) => {
             for (name, value) in fields {
                 let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
@@ -253,6 +332,17 @@ fn flatten(path: &str, value: &Value, cells: &mut Vec<(String, String)>) {
                 }
             }
         }
+        // Amounts, such as credits, are parts of one.
+        Value::Array(items) if items.iter().any(|it| it.get("amount").is_some()) => {
+            let amounts = items.iter().filter_map(|it| it.get("amount")?.as_f64());
+            cells.push((format!("{path}.amount"), amounts.sum::<f64>().to_string()));
+        }
+        // The steps of a job of Slurm.
+        Value::Array(items) if items.iter().any(|it| it.get("statistics").is_some()) => {
+            if let Some(joules) = of_steps(items) {
+                cells.push((format!("{path}.energy"), joules.to_string()));
+            }
+        }
         Value::Array(items) => {
             let parts: Vec<String> = items.iter().filter_map(counted).collect();
             if !path.is_empty() && !parts.is_empty() {
@@ -264,6 +354,22 @@ fn flatten(path: &str, value: &Value, cells: &mut Vec<(String, String)>) {
         Value::String(text) => cells.push((path.to_owned(), text.clone())),
         other => cells.push((path.to_owned(), other.to_string())),
     }
+}
+
+/// The joules of a job: those of its steps, or of its batch or outer step, which last as long as
+/// the job and meter the same machine, where that is more.
+fn of_steps(steps: &[Value]) -> Option<f64> {
+    let (mut inner, mut whole) = (0.0_f64, 0.0_f64);
+    for step in steps {
+        let consumed = step.pointer("/statistics/energy/consumed");
+        let number = |it: &Value| it.get("number").unwrap_or(it).as_f64();
+        let joules = consumed.and_then(number).filter(|joules| *joules < 1e17).unwrap_or(0.0);
+        match step.pointer("/step/name").and_then(Value::as_str) {
+            Some("batch" | "extern") => whole = whole.max(joules),
+            _ => inner += joules,
+        }
+    }
+    Some(inner.max(whole)).filter(|joules| *joules > 0.0)
 }
 
 /// A word of a list, or a counted resource of Slurm as it writes it in tables: `gres/gpu=8`.
@@ -300,7 +406,7 @@ impl<'a> Row<'a> {
 
     /// Cells that it has, and that the header has.
     pub(super) fn width(self) -> (usize, usize) {
-        (self.count, self.table.columns.len())
+        (self.count, self.table.names.len())
     }
 
     /// The row as far as its first `cells` cells.
@@ -310,7 +416,15 @@ impl<'a> Row<'a> {
 
     /// The place of a column.
     pub(super) fn place(self, column: &str) -> Option<usize> {
-        self.table.columns.get(column).copied()
+        self.table.place(column)
+    }
+
+    /// The number of a cell's text as the table writes numbers.
+    pub(super) fn number(self, text: &str) -> Option<f64> {
+        if self.table.decimal_comma {
+            return number(&text.replace('.', "").replace(',', "."));
+        }
+        number(text)
     }
 }
 
@@ -328,7 +442,7 @@ impl Odd {
     /// A number that may be below zero, such as a credit.
     pub(super) fn signed(&mut self, row: Row<'_>, column: &str) -> Option<f64> {
         let text = row.text(column)?;
-        let number = number(text);
+        let number = row.number(text);
         if number.is_none() {
             self.note(row, column, "is not a number");
         }
@@ -355,8 +469,17 @@ impl Odd {
 
 /// A finite number, with or without a unit after it.
 pub(super) fn number(text: &str) -> Option<f64> {
-    let text = text.split_whitespace().next().unwrap_or_default();
-    let number = text.trim_start_matches('$').parse::<f64>().ok();
+    let text = text.split_whitespace().next().unwrap_or_default().trim_start_matches('$');
+    let number = text.parse::<f64>().or_else(|error| match text.split_once(',') {
+        // `55,040.00`: groups of three digits.
+        Some((_, rest))
+            if rest.split(',').all(|it| it.split('.').next().unwrap_or(it).len() == 3) =>
+        {
+            text.replace(',', "").parse()
+        }
+        _ => Err(error),
+    });
+    let number = number.ok();
     number.filter(|value| value.is_finite() && value.abs() < 1e18)
 }
 

@@ -2,6 +2,8 @@
 //! unless
 //! it says so.
 
+mod exports;
+
 use flopcast_core::catalog::Catalog;
 use flopcast_core::quantity::Measure;
 use flopcast_core::quantity::text::convert;

@@ -10,7 +10,16 @@ pub enum Stamp {
 }
 
 /// Forms of dates; a `T` between date and time and a zone at the end are put right before.
-const DATES: &[&str] = &["%Y-%m-%d %H:%M:%S%.f", "%Y/%m/%d %H:%M:%S%.f", "%Y-%m-%d %H:%M"];
+const DATES: &[&str] = &[
+    "%Y-%m-%d %H:%M:%S%.f",
+    "%Y/%m/%d %H:%M:%S%.f",
+    "%Y-%m-%d %H:%M",
+    // As C's `ctime` and the clocks of the United States write them.
+    "%a %b %d %H:%M:%S %Y",
+    "%a %b %d %H:%M:%S UTC %Y",
+    "%m/%d/%Y %I:%M:%S %p",
+    "%Y%m%d %H:%M:%S%.f",
+];
 
 /// A unit of stamps: its name and its seconds.
 pub type Unit = (&'static str, f64);
@@ -19,15 +28,15 @@ pub type Unit = (&'static str, f64);
 pub const SECONDS: Unit = ("seconds", 1.0);
 /// Milliseconds.
 pub const MILLISECONDS: Unit = ("milliseconds", 1e-3);
+/// Microseconds.
+pub const MICROSECONDS: Unit = ("microseconds", 1e-6);
+/// Nanoseconds.
+pub const NANOSECONDS: Unit = ("nanoseconds", 1e-9);
 
 /// Units of stamps since 1970, with the least number that a stamp of this century has in them:
 /// 10 digits of seconds, 13 of milliseconds, 16 of microseconds, 19 of nanoseconds.
-const EPOCHS: &[(f64, Unit)] = &[
-    (9e17, ("nanoseconds", 1e-9)),
-    (9e14, ("microseconds", 1e-6)),
-    (9e11, MILLISECONDS),
-    (9e8, SECONDS),
-];
+const EPOCHS: &[(f64, Unit)] =
+    &[(9e17, NANOSECONDS), (9e14, MICROSECONDS), (9e11, MILLISECONDS), (9e8, SECONDS)];
 /// A usual gap between requests, in the stamps' own unit, from which whole numbers are
 /// milliseconds.
 const WHOLE_GAP: f64 = 20.0;
@@ -46,7 +55,17 @@ pub fn read(text: &str) -> Option<Stamp> {
     if let Ok(date) = chrono::DateTime::parse_from_rfc3339(text) {
         return Some(Stamp::Date(seconds(date.to_utc())));
     }
-    let zoneless = text.trim_end_matches(" UTC").trim_end_matches('Z').replacen('T', " ", 1);
+    let zoneless = text.trim_end_matches(" UTC").trim_end_matches('Z');
+    // A `T` between digits parts date and time; a comma before milliseconds is Python's.
+    let parts =
+        zoneless.split_once('T').filter(|(date, _)| date.ends_with(|c: char| c.is_ascii_digit()));
+    let zoneless = parts.map_or(zoneless.to_owned(), |(date, time)| format!("{date} {time}"));
+    let zoneless = match zoneless.rsplit_once(',') {
+        Some((whole, digits)) if digits.bytes().all(|it| it.is_ascii_digit()) => {
+            format!("{whole}.{digits}")
+        }
+        _ => zoneless,
+    };
     let date = DATES.iter().find_map(|form| {
         let naive = chrono::NaiveDateTime::parse_from_str(&zoneless, form);
         let zoned = || chrono::DateTime::parse_from_str(&zoneless, &format!("{form}%#z"));
@@ -98,8 +117,16 @@ mod tests {
             "2026-03-01T10:00:00.5+02:00",
             "2026-03-01 08:00:00.5 UTC",
             "2026-03-01 09:00:00.5+0100",
+            "2026-03-01 08:00:00,500",
+            "20260301 08:00:00.5",
         ] {
             assert_eq!(read(text), moment, "{text}");
+        }
+        let whole = Some(Stamp::Date(1_772_352_000.0));
+        for text in
+            ["Sun Mar 01 08:00:00 2026", "Sun Mar  1 08:00:00 UTC 2026", "03/01/2026 08:00:00 AM"]
+        {
+            assert_eq!(read(text), whole, "{text}");
         }
         for text in ["", "soon", "NaN", "inf", "2026-13-01 00:00:00"] {
             assert_eq!(read(text), None, "{text}");

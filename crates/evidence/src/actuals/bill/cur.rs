@@ -5,6 +5,8 @@
 //! covers its effective cost, of usage that a savings plan covers that plan's, of the recurring
 //! fees only what was not used.
 
+use std::borrow::Cow;
+
 use flopcast_core::diagnostic::Result;
 
 use super::{Charge, Charged, sku};
@@ -47,6 +49,8 @@ const RESOURCES: &[(&str, &str)] = &[
     ("Reservation", "compute"),
     ("CapacityBlock", "compute"),
     ("UnusedBox", "compute"),
+    // SageMaker: training, hosting, processing and notebooks on its own instances.
+    (":ml.", "compute"),
     ("ComputeSP", "compute"),
     ("EBS", "storage"),
     ("TimedStorage", "storage"),
@@ -95,8 +99,9 @@ pub(super) fn charge<'a>(row: Row<'a>, odd: &mut Odd) -> Result<Option<Charge<'a
         "SavingsPlanUpfrontFee" if has(PLANNED) => return Ok(None),
         "Fee" | "SavingsPlanUpfrontFee" => (Charged::Purchase, unblended),
         "Tax" => (Charged::Tax, unblended),
-        "Credit" | "Refund" => (Charged::Credit, unblended),
-        _ => (Charged::Usage, unblended),
+        "Usage" => (Charged::Usage, unblended),
+        // Credits, refunds, and discounts by agreement or volume, which repeat the hours of the use.
+        _ => (Charged::Credit, unblended),
     };
     let usage = row.any(&USAGE).unwrap_or_default();
     let charged = match charged {
@@ -117,7 +122,7 @@ pub(super) fn charge<'a>(row: Row<'a>, odd: &mut Odd) -> Result<Option<Charge<'a
     };
     // A usage type `BoxUsage:p5.48xlarge` without a unit is by the hour.
     let unit = row.any(&UNIT).unwrap_or(if resource == "compute" { "Hrs" } else { "" });
-    let quantity = amount(AMOUNT).map(|amount| (amount, unit));
-    let named = NAMES.iter().filter_map(|column| row.any(column)).collect();
+    let quantity = amount(AMOUNT).map(|amount| (amount, Cow::Borrowed(unit)));
+    let named = NAMES.iter().filter_map(|column| row.any(column)).map(Cow::Borrowed).collect();
     Ok(Some(Charge { cost, charged, resource, quantity, named }))
 }

@@ -4,6 +4,8 @@
 //! `ChargeCategory`, `CommitmentDiscountStatus`, `CapacityReservationStatus`, `ServiceCategory`,
 //! `PricingUnit`, `PricingQuantity`, `ConsumedUnit`, `ConsumedQuantity`, and what may name the machine.
 
+use std::borrow::Cow;
+
 use flopcast_core::diagnostic::Result;
 
 use super::{Charge, Charged, sku};
@@ -32,6 +34,9 @@ const NAMES: &[&str] = &[
     "ChargeDescription",
 ];
 
+/// The effective cost in the currency of the price list.
+const PRICED: &str = "PricingCurrencyEffectiveCost";
+
 /// True if a table has the columns.
 pub(super) fn is_in(table: &Table) -> bool {
     table.has("ChargeCategory") && (table.has("BilledCost") || table.has("EffectiveCost"))
@@ -42,8 +47,13 @@ pub(super) fn is_in(table: &Table) -> bool {
 /// # Errors
 /// If it is in another currency than USD.
 pub(super) fn charge<'a>(row: Row<'a>, odd: &mut Odd) -> Result<Option<Charge<'a>>> {
-    sku::in_usd(row, "BillingCurrency")?;
-    let column = ["EffectiveCost", "BilledCost"].into_iter().find(|it| row.text(it).is_some());
+    // Since version 1.2 the currency of the price list may be another one.
+    let priced = row.text("PricingCurrency") == Some("USD") && row.text(PRICED).is_some();
+    if !priced {
+        sku::in_usd(row, "BillingCurrency")?;
+    }
+    let columns = if priced { [PRICED; 2] } else { ["EffectiveCost", "BilledCost"] };
+    let column = columns.into_iter().find(|it| row.text(it).is_some());
     let cost = column.and_then(|column| odd.signed(row, column));
     let statuses = ["CommitmentDiscountStatus", "CapacityReservationStatus"];
     let unused = statuses.iter().any(|status| row.text(status) == Some("Unused"));
@@ -63,7 +73,8 @@ pub(super) fn charge<'a>(row: Row<'a>, odd: &mut Odd) -> Result<Option<Charge<'a
     let by_the_hour = quantities.clone().find(|(_, unit)| sku::hours(1.0, unit).is_some());
     let quantity = by_the_hour.or_else(|| quantities.next());
     let quantity = quantity.and_then(|(column, unit)| Some((odd.signed(row, column)?, unit)));
-    let named = NAMES.iter().filter_map(|column| row.text(column)).collect();
+    let quantity = quantity.map(|(amount, unit)| (amount, Cow::Borrowed(unit)));
+    let named = NAMES.iter().filter_map(|column| row.text(column)).map(Cow::Borrowed).collect();
     let resource = resource.map_or("other", |(_, key)| key);
     Ok(Some(Charge { cost, charged, resource, quantity, named }))
 }

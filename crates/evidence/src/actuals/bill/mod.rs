@@ -5,8 +5,11 @@
 //! a machine without devices has none of theirs.
 
 mod cur;
+mod export;
 mod focus;
 mod sku;
+
+use std::borrow::Cow;
 
 use flopcast_core::diagnostic::{Error, Result};
 use flopcast_core::ledger::line::Resource;
@@ -34,9 +37,9 @@ struct Charge<'a> {
     /// The ledger's key of the resource.
     resource: &'static str,
     /// Quantity and unit.
-    quantity: Option<(f64, &'a str)>,
+    quantity: Option<(f64, Cow<'a, str>)>,
     /// Texts that may name the machine.
-    named: Vec<&'a str>,
+    named: Vec<Cow<'a, str>>,
 }
 
 /// Hourly prices below this part of the dearest are those of other machines.
@@ -44,7 +47,7 @@ const CHEAP: f64 = 0.1;
 
 /// True if a log is a bill.
 pub(super) fn is_in(table: &Table) -> bool {
-    focus::is_in(table) || cur::is_in(table)
+    focus::is_in(table) || cur::is_in(table) || export::is_in(table)
 }
 
 /// Sums of the charges in USD by resource, taxes and credits apart, and the hours of devices:
@@ -54,13 +57,17 @@ pub(super) fn is_in(table: &Table) -> bool {
 /// If a charge is in another currency than USD, or no charge has a cost.
 pub(super) fn read(tables: &[Table], expected: &Expected<'_>) -> Result<Measured> {
     let (mut odd, mut charges) = (Odd::default(), Vec::new());
+    let mut notes = Vec::new();
     for table in tables {
+        if !focus::is_in(table) && !cur::is_in(table) {
+            charges.extend(export::charges(table, expected.catalog, &mut odd, &mut notes)?);
+            continue;
+        }
         let read = if focus::is_in(table) { focus::charge } else { cur::charge };
         for row in table.rows() {
             charges.extend(read(row, &mut odd)?);
         }
     }
-    let mut notes = Vec::new();
     let (devices, instances, hosts) = hours(&charges, expected, &mut notes);
     let mut costs: Vec<(&'static str, f64)> = Vec::new();
     let (mut priced, mut empty) = (0, 0);
@@ -115,13 +122,15 @@ fn hours(
         .enumerate()
         .filter(compute)
         .map(|(index, charge)| {
-            let (quantity, unit) = charge.quantity.unwrap_or_default();
-            let hours = sku::hours(quantity, unit);
-            (index, charge, sku::machine(&charge.named, expected.catalog), hours)
+            let hours = charge.quantity.as_ref();
+            let hours = hours.and_then(|(quantity, unit)| sku::hours(*quantity, unit));
+            let named: Vec<&str> = charge.named.iter().map(AsRef::as_ref).collect();
+            (index, charge, sku::machine(&named, expected.catalog), hours)
         })
         .filter(|(_, charge, _, hours)| {
             // A charge without a quantity, such as a rounding, has no hours either.
-            hours.is_some() || charge.quantity.is_some_and(|(quantity, _)| quantity != 0.0)
+            hours.is_some()
+                || charge.quantity.as_ref().is_some_and(|(quantity, _)| *quantity != 0.0)
         })
         .collect();
     let price = |charge: &Charge<'_>, hours: &Option<sku::Hours>| {

@@ -39,6 +39,7 @@ impl Hours {
 /// Units of time in hours.
 const TIMES: &[(&[&str], f64)] = &[
     (&["hour", "hours", "hrs", "hr", "h"], 1.0),
+    (&["ms", "millisecond", "milliseconds"], 1.0 / 3.6e6),
     (&["minute", "minutes", "min", "mins"], 1.0 / 60.0),
     (&["second", "seconds", "sec", "secs", "s"], 1.0 / 3600.0),
     (&["day", "days"], 24.0),
@@ -46,7 +47,8 @@ const TIMES: &[(&[&str], f64)] = &[
 /// Words for devices before a unit of time.
 const DEVICES: &[&str] = &["gpu", "gpus", "device", "devices", "accelerator", "chip", "tpu"];
 /// Words for instances before a unit of time.
-const INSTANCES: &[&str] = &["instance", "instances", "node", "nodes", "machine", "compute", "vm"];
+const INSTANCES: &[&str] =
+    &["instance", "instances", "node", "nodes", "machine", "compute", "vm", "per"];
 /// Families of instances of AWS that have devices; every other family has none.
 const AWS_FAMILIES: &[&str] = &["p", "g", "gr", "trn", "inf", "dl"];
 /// Beginnings of machine types of Google that have devices.
@@ -57,7 +59,7 @@ const GOOGLE_HOSTS: &[&str] = &[
     "t2a-", "t2d-", "m1-", "m2-", "m3-", "m4-", "x4-", "h3-", "z3-",
 ];
 /// Words of charges for parts of a machine beside its devices.
-const PARTS: &[&str] = &["core", "cores", "ram", "vcpu", "cpu", "memory"];
+const PARTS: &[&str] = &["core", "cores", "ram", "vcpu", "cpu", "ocpu", "memory"];
 
 /// Refuses amounts in another currency.
 pub(super) fn in_usd(row: Row<'_>, column: &str) -> Result<()> {
@@ -103,22 +105,37 @@ pub(super) fn machine(texts: &[&str], catalog: Option<&Catalog>) -> Machine {
         return found;
     }
     let says = |known: &[&str]| words.iter().any(|word| known.contains(&word.as_str()));
-    // `8x H100` is an instance of its own name.
-    let counted =
-        |word: &String| word.strip_suffix('x').is_some_and(|it| it.parse::<u32>().is_ok());
-    let several = says(INSTANCES) || words.iter().any(counted);
-    match (says(DEVICES) && !several, says(PARTS)) {
-        (true, _) => Machine::Device,
-        (false, true) => Machine::Host,
-        (false, false) => Machine::Unclear,
+    // `8x H100` is an instance of its own name, as is `8 x H100` and `gpu_8x_h100_sxm5`.
+    let counted = |word: &str| word.strip_suffix('x')?.parse::<u32>().ok();
+    let apart =
+        words.windows(2).find(|pair| pair[1] == "x").and_then(|it| it[0].parse::<u32>().ok());
+    let parts = words.iter().flat_map(|word| word.split(['_', '-']));
+    let several = parts.into_iter().find_map(counted).or(apart).filter(|count| *count > 0);
+    match (says(DEVICES), says(PARTS), several) {
+        (.., Some(count)) => Machine::Instance(Some(f64::from(count))),
+        (true, ..) if !says(INSTANCES) => Machine::Device,
+        (_, true, _) => Machine::Host,
+        _ => Machine::Unclear,
     }
+}
+
+/// True if a word of a text is a device's name, or the first part of one: `NVIDIA H100 80GB HBM3`.
+pub(super) fn names_device(text: &str, catalog: Option<&Catalog>) -> bool {
+    let Some(catalog) = catalog else { return false };
+    let text = text.to_lowercase();
+    let numbered = |word: &&str| word.len() > 1 && word.contains(|c: char| c.is_ascii_digit());
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(numbered);
+    let is =
+        |word: &str| catalog.accelerators().any(|it| it.id.split('-').any(|part| part == word));
+    words.into_iter().any(is)
 }
 
 /// The machine of an instance's name: `p5.48xlarge`, `standard_nd96isr_h100_v5`, `a3-highgpu-8g`.
 fn instance(word: &str, catalog: Option<&Catalog>) -> Machine {
     let listed = || {
         let mut prices = catalog?.prices();
-        prices.find(|price| price.sku.eq_ignore_ascii_case(word))?.devices
+        let sold = prices.find(|price| price.sku.eq_ignore_ascii_case(word));
+        sold.and_then(|price| price.devices).or_else(|| catalog?.machine(word).map(|it| it.1))
     };
     let with_devices = || Machine::Instance(listed().map(|devices| devices as f64));
     if let Some((family, size)) = word.split_once('.') {
@@ -161,6 +178,7 @@ mod tests {
         for unit in ["GPU-Hours", "Device-Hours", "GPU hour", "accelerator-hours"] {
             check(unit, Some(Hours::OfDevices(10.0)));
         }
+        check("GPU Per Hour", Some(Hours::OfDevices(10.0)));
         check("100 Hours", Some(Hours::OfInstances(1000.0)));
         check("Seconds", Some(Hours::OfInstances(10.0 / 3600.0)));
         for unit in ["", "GB-Months", "vCPU-Hours", "gibibyte hour", "Requests"] {
@@ -185,6 +203,7 @@ mod tests {
         check("Nvidia H100 80GB GPU running in Iowa", Machine::Device);
         check("A3 Instance Core running in Iowa", Machine::Host);
         check("P5", Machine::Unclear);
-        check("8x H100 GPU", Machine::Unclear);
+        check("8x H100 GPU", Machine::Instance(Some(8.0)));
+        check("8 x H100 (80 GB SXM5)", Machine::Instance(Some(8.0)));
     }
 }
