@@ -17,7 +17,7 @@ use flopcast_core::quantity::Precision;
 use flopcast_import::document::{Key, Node, Value};
 use flopcast_import::job::Told;
 
-use self::hardware::{count_and_device, hardware, link, machines, nodes};
+use self::hardware::{count_and_device, hardware, link, machines, nodes, shared_link};
 use self::places::{located, place};
 use self::table::{KEYS, OTHERWISE, RUN, Row, SECTIONS, SERVED, SHARDING, UNREAD, WORDS};
 
@@ -65,6 +65,7 @@ pub fn respell_keys(document: &mut Node) -> Vec<String> {
         lower(document, path, &mut notes);
     }
     machines(document, &mut notes);
+    shared_link(document, &mut notes);
     for section in ["placement", "inference.placement"] {
         located(document, section, &mut notes);
     }

@@ -94,6 +94,7 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
                 wanted.devices, elsewhere.file, elsewhere.line
             ))
         })?;
+        layout.value.check_heads(model.heads).map_err(|error| error.at(Some(&layout.place)))?;
         let of = |layout| Candidate {
             layout,
             step: step_of_part(model, &layout, batch, &platform, wanted.trained),

@@ -23,6 +23,7 @@ const FEW_TOKENS: f64 = 65_536.0;
 
 /// Gives a batch in sequences in tokens, and a run of so many steps the data that they read.
 pub(super) fn respell(document: &mut Node, notes: &mut Vec<String>) {
+    in_samples(document);
     if let (Some(batch), Some(length)) = (number(document, BATCH), number(document, SEQUENCE))
         && batch < FEW_TOKENS
     {
@@ -44,6 +45,19 @@ pub(super) fn respell(document: &mut Node, notes: &mut Vec<String>) {
             };
             replace(document, &typed, key, amount, notes);
         }
+    }
+}
+
+/// Takes the word away that says of a batch what a bare number says.
+fn in_samples(document: &mut Node) {
+    let Some(Node { value: Value::Text(text), place }) = document.at(BATCH) else { return };
+    let (number, unit) = split_number(text.trim());
+    let samples = ["sequences", "samples", "sequence", "seqs", "images", "examples"];
+    if samples.contains(&unit.trim())
+        && let Ok(number) = number.replace('_', "").parse::<f64>()
+    {
+        let node = Node { value: Value::Number(number), place: place.clone() };
+        let _ = document.put(BATCH, node);
     }
 }
 
@@ -79,6 +93,11 @@ mod tests {
             "training: {batch_size: 1024, seq_len: 4096}",
             "training: {sequence_length: 4096, global_batch: 4194304 tokens}",
         );
+        check(
+            "training: {global_batch: 1_024 sequences, seq_len: 4096}",
+            "training: {sequence_length: 4096, global_batch: 4194304 tokens}",
+        );
+        check("training: {batch_size: 2048 images}", "training: {global_batch: 2048}");
         check(
             "training: {global_batch: 4M tokens, max_steps: 1_000}",
             "{training: {global_batch: 4M tokens}, data: {tokens: 4000M tokens}}",
