@@ -351,7 +351,7 @@ fn unfit(memory: &Memory) -> Option<String> {
     (!memory.fits()).then(|| {
         format!(
             "the run does not fit: {} needed, {} there; more devices to shard over, a smaller \
-             micro-batch or recomputation would help",
+             micro-batch, recomputation or gradients in bf16 (formats: {{gradients: bf16}}) would help",
             show(memory.reserved),
             show(memory.capacity)
         )

@@ -19,6 +19,7 @@ use flopcast_import::job::Told;
 
 use self::hardware::{count_and_device, hardware, link, machines, nodes, shared_link};
 use self::places::{located, place};
+pub(crate) use self::steps::{in_tokens, said};
 use self::table::{KEYS, OTHERWISE, RUN, Row, SECTIONS, SERVED, SHARDING, UNREAD, WORDS};
 
 /// Puts what people type into the scenario's own words; says each that it read so.

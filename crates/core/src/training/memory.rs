@@ -120,6 +120,8 @@ const GIB: f64 = 1.073_741_824;
 const CONTEXT: f64 = 0.6e9;
 /// The same of communicators, where there are other devices.
 const COMMUNICATORS: f64 = 2.4e9;
+/// The same of one, where devices do no more together than add up gradients.
+const COMMUNICATOR: f64 = 0.8e9;
 
 /// A layout and what it keeps on each device, of a run that is not predicted as a whole.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -148,7 +150,13 @@ impl Stage {
 
 /// Bytes outside the allocator.
 fn outside(layout: &Parallelism) -> f64 {
-    CONTEXT + if layout.devices() > 1 { COMMUNICATORS } else { 0.0 }
+    let copies = layout.data == layout.devices() && layout.expert == 1 && layout.zero == Zero::Off;
+    CONTEXT
+        + match layout.devices() {
+            1 => 0.0,
+            _ if copies => COMMUNICATOR,
+            _ => COMMUNICATORS,
+        }
 }
 
 /// Memory of a run on the stage that needs most; `state` are the bytes per parameter
@@ -432,6 +440,7 @@ fn kept_per_token(
 mod tests {
     use super::*;
     use crate::catalog::Catalog;
+    use crate::model::Role;
     use crate::model::extents::tests::llama3_70b;
     use crate::training::calibration::Calibration;
     use crate::training::format::Format;
@@ -452,6 +461,28 @@ mod tests {
             let close = |a: f64, b: f64| assert!((a / b - 1.0).abs() < 1e-12, "{layout:?}: {a}");
             close(in_flight(&layout, true), first);
             close(in_flight(&layout, false), last);
+        }
+    }
+
+    /// What the operators of a language model leave behind is what its extents say, but for kernels that
+    /// fuse the gate with its product: both count the same tensors.
+    #[test]
+    fn operators_and_extents_keep_alike() {
+        let (catalog, calibration) = (Catalog::embedded(), Calibration::shipped().unwrap());
+        let hardware = Hardware::of(&catalog, "h100-sxm", Format::Half).unwrap();
+        let software = Software::usual(2026.3);
+        let platform = Platform::new(&hardware, Format::Half, software, calibration).unwrap();
+        for name in ["llama-3.1-8b", "llama-2-7b", "gpt2-xl"] {
+            let input = crate::model::Input { sequence: Some(1024), ..Default::default() };
+            let model = crate::model::spec::from_preset(name, &input).unwrap();
+            let extents = &model.extents;
+            let one = kept_per_token(extents, &Parallelism::SINGLE, &platform, 1.0, 1024.0);
+            let blocks = one * extents.layers as f64;
+            let blocks_only: Vec<_> =
+                model.layers.iter().filter(|it| it.role != Role::Head).cloned().collect();
+            let counted = kept(&blocks_only);
+            let each = 2.0 * (counted.plain + counted.wide) / 1024.0;
+            assert!((0.95..1.3).contains(&(each / blocks)), "{name}: {each} {blocks}");
         }
     }
 

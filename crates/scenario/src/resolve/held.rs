@@ -3,7 +3,7 @@
 use flopcast_core::catalog::Accelerator;
 use flopcast_core::diagnostic::Result;
 use flopcast_core::model::Model;
-use flopcast_core::quantity::{Devices, Measure};
+use flopcast_core::quantity::Devices;
 use flopcast_core::training::memory::{Held, of_network};
 use flopcast_core::training::parallelism::{Parallelism, Zero};
 use flopcast_core::training::state::State;

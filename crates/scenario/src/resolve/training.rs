@@ -125,8 +125,8 @@ pub(super) fn plan(
     }
     if training.offload != Offload::None && prediction.is_some() && training.efficiency.is_none() {
         notes.warnings.push(
-            "the time leaves out what `training.offload` moves over the link to the host, and the \
-             update there"
+            "the host is taken to update 3.9 billion parameters a second on a node, over links of 25 GB/s \
+             from each device (`training.offload`)"
                 .to_owned(),
         );
     }
