@@ -41,6 +41,7 @@ use flopcast_core::ledger::rent_or_buy::RentOrBuy;
 use flopcast_core::provenance::{Basis, Expr, Step};
 use flopcast_core::quantity::text::number;
 use flopcast_core::quantity::{Measure, show};
+use flopcast_core::training::layout::Candidate;
 use flopcast_core::training::memory::{Held, Memory};
 use flopcast_core::training::predict::Predicted;
 use flopcast_study::commitment::Commitment;
@@ -151,14 +152,13 @@ impl Report {
         if let Some(predicted) = predicted {
             prediction(predicted, &mut facts);
         }
-        let held = predicted
-            .map(|it| it.candidate.held())
-            .or_else(|| scenario.training.as_ref()?.held);
-        if let Some(Held { layout, memory }) = &held {
+        let held =
+            predicted.map(|it| it.candidate.held()).or_else(|| scenario.training.as_ref()?.held);
+        if let (Some(Held { layout, memory }), None) = (&held, predicted) {
             facts.push(Fact { declared: fact::LAYOUT, value: json!(layout.to_string()) });
             facts.push(Fact { declared: fact::FITS, value: json!(memory.fits()) });
-            warnings.splice(0..0, unfit(memory));
         }
+        warnings.splice(0..0, held.as_ref().and_then(|held| unfit(&held.memory)));
         for (stage, ownership) in estimate.ownerships() {
             if let Ok(compared) = &ownership.rent_or_buy {
                 let declared = match stage {
@@ -317,7 +317,8 @@ impl Report {
 /// layout that does not fit, and of a device that no calibration has seen.
 fn prediction(predicted: &Predicted, facts: &mut Vec<Fact>) {
     let mut say = |declared, value| facts.push(Fact { declared, value });
-    let layout = predicted.candidate.layout;
+    let Candidate { layout, memory, .. } = predicted.candidate;
+    say(fact::LAYOUT, json!(layout.to_string()));
     if layout.devices() > 1 {
         let network = &predicted.network;
         let basis = match &network.leaf().how {
@@ -327,6 +328,7 @@ fn prediction(predicted: &Predicted, facts: &mut Vec<Fact>) {
         say(fact::NETWORK, json!(format!("{}{basis}", show(network.value))));
     }
     say(fact::SEQUENCES, json!(predicted.batch.sequences));
+    say(fact::FITS, json!(memory.fits()));
     let others: Vec<String> = predicted
         .runners_up
         .iter()

@@ -102,7 +102,11 @@ pub fn kept(layers: &[Layer]) -> Kept {
         let mut new = 0.0;
         for elements in needs.inputs {
             new += elements
-                * if needs.own { tensors.own(elements, times) } else { tensors.shared(elements, times) };
+                * if needs.own {
+                    tensors.own(elements, times)
+                } else {
+                    tensors.shared(elements, times)
+                };
         }
         let written = layer.operator.written();
         if needs.output {
@@ -147,10 +151,7 @@ impl Needs {
             Operator::Dense(_) | Operator::Convolution(_) | Operator::Scan(_) => input(),
             Operator::Norm(_) => own(),
             // Every gate of every step: four of a cell of an LSTM.
-            Operator::Recurrent(it) => Self {
-                inputs: vec![read, it.kept()],
-                ..Self::default()
-            },
+            Operator::Recurrent(it) => Self { inputs: vec![read, it.kept()], ..Self::default() },
             Operator::Attention(it) => {
                 let [query, key, value] = it.operands();
                 Self { inputs: vec![query, key, value], ..Self::default() }
@@ -171,9 +172,10 @@ impl Needs {
                 | Function::HardSwish
                 | Function::HardSigmoid
                 | Function::Softplus => own(),
-                Function::Multiply => {
-                    Self { inputs: vec![it.elements as f64; it.operands as usize], ..Self::default() }
-                }
+                Function::Multiply => Self {
+                    inputs: vec![it.elements as f64; it.operands as usize],
+                    ..Self::default()
+                },
                 Function::Rotary
                 | Function::Add
                 | Function::Reduce

@@ -295,7 +295,9 @@ mod tests {
     #[test]
     fn tensor_parallelism_shares_out_whole_heads() {
         let of = |tensor| Parallelism { tensor, ..Parallelism::SINGLE };
-        assert!([(8, 32), (32, 32), (7, 28), (8, 0)].iter().all(|&(t, h)| of(t).check_heads(h).is_ok()));
+        assert!(
+            [(8, 32), (32, 32), (7, 28), (8, 0)].iter().all(|&(t, h)| of(t).check_heads(h).is_ok())
+        );
         let text = of(64).check_heads(32).unwrap_err().to_string();
         assert!(text.contains("32 heads") && text.contains(": 32"), "{text}");
         let text = of(8).check_heads(28).unwrap_err().to_string();

@@ -29,8 +29,8 @@ use super::embodied::of_owned;
 use super::rent::Tenant;
 use super::work::{self, Counted};
 use super::{
-    Files, Notes, assumed, efficiency, goodput, held, memory, owned, placement, prediction, rollout,
-    share, site,
+    Files, Notes, assumed, efficiency, goodput, held, memory, owned, placement, prediction,
+    rollout, share, site,
 };
 
 /// The scenario's model at an input.

@@ -176,7 +176,8 @@ pub(super) fn link(text: &str) -> String {
     let of_one = ["/device", "/gpu", "/port", "perdevice", "pergpu", "perport"];
     let (speed, owner) = speed(text).unzip();
     let of_node = speed > Some(FASTEST_PORT) && !text.contains('B');
-    let own = owner.filter(|owner| of_one.contains(&owner.as_str()) || owner.is_empty() && !of_node);
+    let own =
+        owner.filter(|owner| of_one.contains(&owner.as_str()) || owner.is_empty() && !of_node);
     match named.or(speed.filter(|_| own.is_some())) {
         Some(speed) => format!("{speed} GB/s/device"),
         _ => text.to_owned(),

@@ -147,11 +147,7 @@ impl Attention {
     pub(in crate::model) fn operands(&self) -> [f64; 3] {
         let Self { batch, heads, kv_heads, queries, keys, qk_dim, v_dim, .. } = *self;
         let of_keys = product(&[batch, kv_heads, keys]);
-        [
-            product(&[batch, heads, queries, qk_dim]),
-            of_keys * qk_dim as f64,
-            of_keys * v_dim as f64,
-        ]
+        [product(&[batch, heads, queries, qk_dim]), of_keys * qk_dim as f64, of_keys * v_dim as f64]
     }
 }
 

@@ -61,10 +61,7 @@ impl Matmul {
     /// Reads both factors and writes the product.
     pub(super) fn moved(&self) -> Moved {
         let Self { batch, rows, columns, .. } = *self;
-        Moved {
-            read: self.operands().iter().sum(),
-            written: product(&[batch, rows, columns]),
-        }
+        Moved { read: self.operands().iter().sum(), written: product(&[batch, rows, columns]) }
     }
 
     /// Elements of both factors.
