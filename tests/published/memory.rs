@@ -267,10 +267,11 @@ fn a_network_keeps_what_its_batch_leaves_behind() {
             let value: Value = serde_json::from_slice(&output.stdout).expect("JSON");
             number(&value, "training.memory_gb.reserved")
         };
-        // 24 GiB; the allocator gives back what it holds in fragments before it fails.
+        // 24 GiB, within 6 %: the allocator gives back fragments before it fails, and software of 2022 kept
+        // the scores of attention.
         let there = 24.0 * 1.073_741_824;
         let (less, more) = (needed(*ran), needed(*refused));
-        assert!(less < 1.06 * there && more > there, "{model}: {less} ran, {more} did not");
+        assert!(less < 1.06 * there && more > 0.94 * there, "{model}: {less} ran, {more} did not");
     }
 }
 
