@@ -42,6 +42,7 @@ use flopcast_core::provenance::{Basis, Expr, Step};
 use flopcast_core::quantity::text::number;
 use flopcast_core::quantity::{Measure, show};
 use flopcast_core::training::layout::Candidate;
+use flopcast_core::training::memory::{Held, Memory};
 use flopcast_core::training::predict::Predicted;
 use flopcast_study::commitment::Commitment;
 use flopcast_study::leaning::Leanings;
@@ -149,8 +150,15 @@ impl Report {
         warnings.extend(unknowns(&figures));
         let mut facts = Vec::new();
         if let Some(predicted) = predicted {
-            prediction(predicted, &mut facts, &mut warnings);
+            prediction(predicted, &mut facts);
         }
+        let held =
+            predicted.map(|it| it.candidate.held()).or_else(|| scenario.training.as_ref()?.held);
+        if let (Some(Held { layout, memory }), None) = (&held, predicted) {
+            facts.push(Fact { declared: fact::LAYOUT, value: json!(layout.to_string()) });
+            facts.push(Fact { declared: fact::FITS, value: json!(memory.fits()) });
+        }
+        warnings.splice(0..0, held.as_ref().and_then(|held| unfit(&held.memory)));
         for (stage, ownership) in estimate.ownerships() {
             if let Ok(compared) = &ownership.rent_or_buy {
                 let declared = match stage {
@@ -195,7 +203,7 @@ impl Report {
             late_days: margin.filter(|margin| *margin < 0).map(|margin| -margin),
             start: scenario.start,
             fiscal_year: scenario.finance.fiscal_year,
-            fits: predicted.is_none_or(|predicted| predicted.candidate.memory.fits()),
+            fits: held.is_none_or(|held| held.memory.fits()),
             ledger: ledger::rows(scenario, estimate),
             purchases: estimate
                 .ownerships()
@@ -307,7 +315,7 @@ impl Report {
 
 /// Adds the layout of a predicted run, its runners-up and the interval of its speed; warns of a
 /// layout that does not fit, and of a device that no calibration has seen.
-fn prediction(predicted: &Predicted, facts: &mut Vec<Fact>, warnings: &mut Vec<String>) {
+fn prediction(predicted: &Predicted, facts: &mut Vec<Fact>) {
     let mut say = |declared, value| facts.push(Fact { declared, value });
     let Candidate { layout, memory, .. } = predicted.candidate;
     say(fact::LAYOUT, json!(layout.to_string()));
@@ -338,15 +346,18 @@ fn prediction(predicted: &Predicted, facts: &mut Vec<Fact>, warnings: &mut Vec<S
     if let Some(width) = predicted.run_half_width {
         say(fact::RUN_ERROR, json!(interval(width)));
     }
-    if !memory.fits() {
-        let unfit = format!(
+}
+
+/// The warning of a run that needs more memory than a device has.
+fn unfit(memory: &Memory) -> Option<String> {
+    (!memory.fits()).then(|| {
+        format!(
             "the run does not fit: {} needed, {} there; more devices to shard over, a smaller \
-             micro-batch or recomputation would help",
+             micro-batch, recomputation or gradients in bf16 (formats: {{gradients: bf16}}) would help",
             show(memory.reserved),
             show(memory.capacity)
-        );
-        warnings.insert(0, unfit);
-    }
+        )
+    })
 }
 
 /// The highest MFU that is believed of a prediction: published runs of language models reach 0.7.

@@ -32,6 +32,7 @@ use super::environment::{AverageBasis, Contracts, EmbodiedCarbon};
 use super::given::{Discounting, Given, Positive, Used};
 use super::purchase::{PaymentTerms, PurchaseTerms};
 use super::reader::{self, Located};
+use super::spelling;
 
 pub use super::traffic::{Autoscaling, Class, Lengths, Percentiles, Router, Slo, Traffic};
 pub use api::{Api, ApiPrices};
@@ -98,12 +99,12 @@ impl ScenarioFile {
     /// # Errors
     /// As [`reader::read`].
     pub fn read(document: &Node) -> Result<Self> {
-        reader::read(document)
+        reader::read(&spelling::in_tokens(document))
     }
 
     /// All faults of a document: see [`reader::faults`].
     pub fn faults(document: &Node) -> Vec<Error> {
-        reader::faults::<Self>(document)
+        reader::faults::<Self>(&spelling::in_tokens(document))
     }
 }
 

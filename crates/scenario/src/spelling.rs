@@ -17,8 +17,9 @@ use flopcast_core::quantity::Precision;
 use flopcast_import::document::{Key, Node, Value};
 use flopcast_import::job::Told;
 
-use self::hardware::{count_and_device, hardware, link, machines, nodes};
+use self::hardware::{count_and_device, hardware, link, machines, nodes, shared_link};
 use self::places::{located, place};
+pub(crate) use self::steps::{in_tokens, said};
 use self::table::{KEYS, OTHERWISE, RUN, Row, SECTIONS, SERVED, SHARDING, UNREAD, WORDS};
 
 /// Puts what people type into the scenario's own words; says each that it read so.
@@ -65,6 +66,7 @@ pub fn respell_keys(document: &mut Node) -> Vec<String> {
         lower(document, path, &mut notes);
     }
     machines(document, &mut notes);
+    shared_link(document, &mut notes);
     for section in ["placement", "inference.placement"] {
         located(document, section, &mut notes);
     }

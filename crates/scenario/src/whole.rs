@@ -56,6 +56,7 @@ pub fn read(text: Text<'_>, set: &[String], open: &Open<'_>) -> Result<(Node, Ve
         respelt.extend(spelling::respell_keys(&mut node));
     }
     respelt.extend(spelling::respell(&mut node));
+    respelt.extend(spelling::said(&node));
     if !respelt.is_empty() {
         notes.push(format!("note: read {}", respelt.join(", ")));
     }

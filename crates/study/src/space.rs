@@ -424,7 +424,7 @@ impl Point {
 
 /// Why a forecast cannot come true, although it can be computed.
 pub(crate) fn obstacle(engine: &Engine, estimate: &Estimate) -> Option<String> {
-    let memory = engine.predicted().map(|predicted| predicted.candidate.memory);
+    let memory = engine.held().map(|held| held.memory);
     if let Some(memory) = memory.filter(|memory| !memory.fits()) {
         let (needed, there) = (show(memory.reserved), show(memory.capacity));
         return Some(format!("needs {needed} of memory, {there} are there"));

@@ -45,6 +45,7 @@ use crate::provenance::{Inputs as _, Traced, Unknown, Value, inputs};
 use crate::quantity::{Co2eMass, Energy, Money, RequestRate};
 use crate::serving::Correction;
 use crate::serving::closed_form::{Latency, Rounds};
+use crate::training::memory::Held;
 use crate::training::predict;
 use crate::training::predict::Predicted;
 use crate::training::run::Settled;
@@ -192,6 +193,12 @@ impl Engine {
     /// The step-time model's prediction of the run; `None` where the scenario says how fast it is.
     pub fn predicted(&self) -> Option<&Predicted> {
         self.settled.as_ref()?.predicted.as_ref()
+    }
+
+    /// The layout of the run and the memory of a device, predicted or counted.
+    pub fn held(&self) -> Option<Held> {
+        let predicted = self.predicted().map(|it| it.candidate.held());
+        predicted.or_else(|| self.scenario.training.as_ref()?.held)
     }
 
     /// The findings of a simulation of its service; `None` where none ran.

@@ -17,6 +17,7 @@ use crate::quantity::{
     Data, DataPerRequest, Precision, Ratio, RequestRate, Requests, Share, Time, YearlyRate,
 };
 use crate::serving::plan::{Demand, FlopPerRequest, Replica};
+use crate::training::memory::Held;
 use crate::training::plan::{Efficiency, Prediction, Run};
 
 /// A resolved scenario: what [`crate::estimate`] computes from.
@@ -157,6 +158,8 @@ pub struct TrainingPlan {
     pub efficiency: Option<Efficiency>,
     /// Inputs of the step-time model, where devices, tokens and layout allow a prediction.
     pub prediction: Option<Prediction>,
+    /// The memory of a network over samples, where its devices are known.
+    pub held: Option<Held>,
     /// The answers that the model writes to learn from, where it does and their time is predicted.
     pub rollout: Option<Rollout>,
     /// The rent; absent where no price of the devices is known.
@@ -279,7 +282,7 @@ inputs!(Scenario {
 });
 inputs!(TrainingPlan {
     run, efficiency, rent, owned, costs, site, billion_parameters, trainable, wait;
-    but prediction, rollout, card, start, deadline,
+    but prediction, held, rollout, card, start, deadline,
 });
 inputs!(Service {
     replica,

@@ -19,8 +19,7 @@ use crate::provenance::{Input, Traced, Unknown, Value};
 use crate::quantity::dimension::CENTURY;
 use crate::quantity::text::number;
 use crate::quantity::{DeviceMemory, DeviceTime, Devices, Flop, Measure, Money, Ratio, Time};
-use crate::training::layout::Candidate;
-use crate::training::memory::Memory;
+use crate::training::memory::{Held, Memory};
 use crate::training::run::{RunTime, Settled, Spent};
 
 /// The forecast of a training run.
@@ -127,10 +126,12 @@ pub(super) fn forecast(
         }
     });
     Ok(TrainingForecast {
-        memory: settled.predicted.as_ref().map(|predicted| {
-            let Candidate { layout, memory, .. } = &predicted.candidate;
-            memory.traced(layout, &run.device_time)
-        }),
+        memory: settled
+            .predicted
+            .as_ref()
+            .map(|predicted| predicted.candidate.held())
+            .or(plan.held)
+            .map(|Held { layout, memory }| memory.traced(&layout, &run.device_time)),
         peak_flops_per_usd,
         achieved_flops_per_usd,
         sci: TrainingIntensity::new(&footprint, run.tokens.as_ref(), &plan.billion_parameters),

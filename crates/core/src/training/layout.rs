@@ -1,6 +1,6 @@
 //! Choosing the parallelism: every layout that is worth trying, the fastest that fits.
 
-use super::memory::{Memory, memory};
+use super::memory::{Held, Memory, memory};
 use super::parallelism::{Batch, Parallelism, Recompute, Zero};
 use super::platform::Platform;
 use super::state::State;
@@ -18,6 +18,13 @@ pub struct Candidate {
     pub step: Step,
     /// Memory of the fullest device.
     pub memory: Memory,
+}
+
+impl Candidate {
+    /// The layout and its memory.
+    pub fn held(&self) -> Held {
+        Held { layout: self.layout, memory: self.memory }
+    }
 }
 
 /// The chosen layout and why.

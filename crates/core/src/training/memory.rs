@@ -8,7 +8,7 @@ use super::parallelism::{Batch, Parallelism, Recompute, Zero};
 use super::platform::Platform;
 use super::state::{Offload, State};
 use super::step_time::FLASH;
-use crate::model::Extents;
+use crate::model::{Extents, Model, Operator, kept};
 use crate::provenance::Traced;
 use crate::quantity::{DeviceMemory, Measure, real};
 
@@ -34,6 +34,22 @@ pub struct Memory<T = DeviceMemory> {
 }
 
 impl Memory {
+    /// Memory of a process with these bytes of tensors.
+    fn of(stage: Stage, layout: &Parallelism, capacity: DeviceMemory) -> Self {
+        let bytes = DeviceMemory::from_stored;
+        let allocated = stage.total() + WORKSPACE;
+        Self {
+            weights: bytes(stage.weights),
+            gradients: bytes(stage.gradients),
+            optimizer: bytes(stage.optimizer),
+            activations: bytes(stage.activations),
+            other: bytes(WORKSPACE),
+            allocated: bytes(allocated),
+            reserved: bytes(allocated * FRAGMENTS + outside(layout)),
+            capacity,
+        }
+    }
+
     /// True if the device holds what the process reserves. Makers count gigabytes of 2^30 bytes: an
     /// A100 of 80 GB has 81,920 MiB.
     pub fn fits(&self) -> bool {
@@ -104,6 +120,17 @@ const GIB: f64 = 1.073_741_824;
 const CONTEXT: f64 = 0.6e9;
 /// The same of communicators, where there are other devices.
 const COMMUNICATORS: f64 = 2.4e9;
+/// The same of one, where devices do no more together than add up gradients.
+const COMMUNICATOR: f64 = 0.8e9;
+
+/// A layout and what it keeps on each device, of a run that is not predicted as a whole.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Held {
+    /// The layout.
+    pub layout: Parallelism,
+    /// Its memory.
+    pub memory: Memory,
+}
 
 /// Bytes of one pipeline stage on one device.
 #[derive(Clone, Copy)]
@@ -123,7 +150,13 @@ impl Stage {
 
 /// Bytes outside the allocator.
 fn outside(layout: &Parallelism) -> f64 {
-    CONTEXT + if layout.devices() > 1 { COMMUNICATORS } else { 0.0 }
+    let copies = layout.data == layout.devices() && layout.expert == 1 && layout.zero == Zero::Off;
+    CONTEXT
+        + match layout.devices() {
+            1 => 0.0,
+            _ if copies => COMMUNICATOR,
+            _ => COMMUNICATORS,
+        }
 }
 
 /// Memory of a run on the stage that needs most; `state` are the bytes per parameter
@@ -145,18 +178,7 @@ pub fn memory(
     // A pipeline of one stage has one.
     let last = if layout.pipeline == 1 { first } else { of(false) };
     let fullest = if first.total() > last.total() { first } else { last };
-    let allocated = fullest.total() + WORKSPACE;
-    let bytes = DeviceMemory::from_stored;
-    Memory {
-        weights: bytes(fullest.weights),
-        gradients: bytes(fullest.gradients),
-        optimizer: bytes(fullest.optimizer),
-        activations: bytes(fullest.activations),
-        other: bytes(WORKSPACE),
-        allocated: bytes(allocated),
-        reserved: bytes(allocated * FRAGMENTS + outside(layout)),
-        capacity: platform.memory(),
-    }
+    Memory::of(fullest, layout, platform.memory())
 }
 
 /// Bytes of the first or the last pipeline stage on one device; a token leaves so much in a block.
@@ -198,22 +220,9 @@ fn stage(
     let spread = common / copies + experts / expert_copies;
     let gathered = sums.passed / all_layers / tensor + sums.experts / all_layers / expert;
     let (trained, frozen) = (state.trained, state.frozen);
-    let copy = (state.weights + narrow) * trained + frozen;
-    let [collected, kept] = [state.gradients, state.optimizer()].map(|bytes| bytes * trained);
-    let (mut weights, mut gradients, mut optimizer) = match layout.zero {
-        Zero::Off => (copy * held, collected * held, kept * held),
-        Zero::Optimizer => (copy * held, collected * held, kept * spread),
-        Zero::Gradients => (copy * held, collected * spread, kept * spread),
-        // The master copy is the sharded weight, where there is one; two layers are gathered at a
-        // time. A pipeline keeps the weights of its stage gathered, and their gradients in fp32.
-        Zero::Weights => {
-            let own = if state.master > 0.0 { 0.0 } else { state.weights * trained };
-            let read = state.weights * trained + frozen;
-            let (open, kept_open) =
-                if only { (2.0 * read * gathered, 0.0) } else { (read * held, collected * held) };
-            (open + (own + frozen) * spread, kept_open + collected * spread, kept * spread)
-        }
-    };
+    let shares = Shares { held, spread, gathered, kept_open: !only };
+    let [mut weights, mut gradients, mut optimizer] =
+        shares.bytes(state, layout.zero, (state.weights + narrow) * trained + frozen);
     // Tables and head of a quantized base keep 16 bits, as bitsandbytes leaves them.
     let wider = if frozen > 0.0 { (2.0 - frozen).max(0.0) } else { 0.0 };
     let wider = wider * tables / tensor;
@@ -226,6 +235,7 @@ fn stage(
         Offload::Optimizer => optimizer = 0.0,
         Offload::Weights => {
             (optimizer, gradients) = (0.0, 0.0);
+            let copy = (state.weights + narrow) * trained + frozen;
             weights = weights.min(2.0 * copy * gathered);
         }
     }
@@ -269,6 +279,93 @@ fn stage(
         gradients = (gradients - activations).max(0.0);
     }
     Stage { weights, gradients: gradients + transient, optimizer, activations }
+}
+
+/// Parameters of a device, by what copies of a model share out.
+struct Shares {
+    /// Those that it computes with.
+    held: f64,
+    /// Its part of them, where they are shared out over all copies.
+    spread: f64,
+    /// Those of the largest layer, which is gathered.
+    gathered: f64,
+    /// True if gathered weights stay, as a pipeline's do.
+    kept_open: bool,
+}
+
+impl Shares {
+    /// Bytes of weights, gradients, and master copy with optimizer state; `copy` are those of a weight as
+    /// the products read it.
+    fn bytes(&self, state: State, zero: Zero, copy: f64) -> [f64; 3] {
+        let Self { held, spread, gathered, kept_open } = *self;
+        let (trained, frozen) = (state.trained, state.frozen);
+        let [collected, kept] = [state.gradients, state.optimizer()].map(|bytes| bytes * trained);
+        match zero {
+            Zero::Off => [copy * held, collected * held, kept * held],
+            Zero::Optimizer => [copy * held, collected * held, kept * spread],
+            Zero::Gradients => [copy * held, collected * spread, kept * spread],
+            // The master copy is the sharded weight, where there is one; two layers are gathered at a
+            // time. A pipeline keeps the weights of its stage gathered, and their gradients in fp32.
+            Zero::Weights => {
+                let own = if state.master > 0.0 { 0.0 } else { state.weights * trained };
+                let read = state.weights * trained + frozen;
+                let (open, gradients) = if kept_open {
+                    (read * held, collected * held)
+                } else {
+                    (2.0 * read * gathered, 0.0)
+                };
+                [open + (own + frozen) * spread, gradients + collected * spread, kept * spread]
+            }
+        }
+    }
+}
+
+/// Bytes of a number of a table of embeddings: fp32, updated row by row, without gradients of its own.
+const TABLE: f64 = 4.0;
+
+/// Memory of a step of a network over samples, of which each device takes `layout.micro_batch` at once:
+/// the parameters by the recipe, tables of which each device keeps its rows, what the backward pass
+/// reads of the forward pass ([`kept`]) with products in elements of `element` bytes.
+pub fn of_network(
+    model: &Model,
+    layout: &Parallelism,
+    state: State,
+    element: f64,
+    capacity: DeviceMemory,
+) -> Memory {
+    let (mut learned, mut still, mut rows, mut largest) = (0.0, 0.0, 0.0, 0.0_f64);
+    for layer in &model.layers {
+        let parameters = layer.parameters() as f64;
+        match layer.operator {
+            Operator::Embedding(_) => rows += parameters,
+            _ if layer.trained => {
+                learned += parameters;
+                largest = largest.max(parameters / layer.weight_copies.max(1) as f64);
+            }
+            _ => still += parameters,
+        }
+    }
+    let copies = layout.data as f64;
+    let shares =
+        Shares { held: learned, spread: learned / copies, gathered: largest, kept_open: false };
+    // What is trained in fp32 is its own master copy.
+    let weights = if element < 4.0 || state.master == 0.0 { state.weights } else { 0.0 };
+    let state = State { weights, ..state };
+    let copy = weights * state.trained + state.frozen;
+    let [weights, mut gradients, mut optimizer] = shares.bytes(state, layout.zero, copy);
+    if state.offload != Offload::Nothing {
+        optimizer = 0.0;
+    }
+    let samples = layout.micro_batch as f64 / model.input.batch.max(1) as f64;
+    let activations = samples * kept(&model.layers).bytes(element);
+    if state.in_backward {
+        gradients = 0.0;
+    } else if !state.buffered {
+        gradients = (gradients - activations).max(0.0);
+    }
+    let weights = weights + element * still + TABLE * rows / copies;
+    let stage = Stage { weights, gradients, optimizer, activations };
+    Memory::of(stage, layout, capacity)
 }
 
 /// Micro-batches of which the first or the last stage keeps the activations. One forward one backward
@@ -344,6 +441,7 @@ fn kept_per_token(
 mod tests {
     use super::*;
     use crate::catalog::Catalog;
+    use crate::model::Role;
     use crate::model::extents::tests::llama3_70b;
     use crate::training::calibration::Calibration;
     use crate::training::format::Format;
@@ -364,6 +462,28 @@ mod tests {
             let close = |a: f64, b: f64| assert!((a / b - 1.0).abs() < 1e-12, "{layout:?}: {a}");
             close(in_flight(&layout, true), first);
             close(in_flight(&layout, false), last);
+        }
+    }
+
+    /// What the operators of a language model leave behind is what its extents say, but for kernels that
+    /// fuse the gate with its product: both count the same tensors.
+    #[test]
+    fn operators_and_extents_keep_alike() {
+        let (catalog, calibration) = (Catalog::embedded(), Calibration::shipped().unwrap());
+        let hardware = Hardware::of(&catalog, "h100-sxm", Format::Half).unwrap();
+        let software = Software::usual(2026.3);
+        let platform = Platform::new(&hardware, Format::Half, software, calibration).unwrap();
+        for name in ["llama-3.1-8b", "llama-2-7b", "gpt2-xl"] {
+            let input = crate::model::Input { sequence: Some(1024), ..Default::default() };
+            let model = crate::model::spec::from_preset(name, &input).unwrap();
+            let extents = &model.extents;
+            let one = kept_per_token(extents, &Parallelism::SINGLE, &platform, 1.0, 1024.0);
+            let blocks = one * extents.layers as f64;
+            let blocks_only: Vec<_> =
+                model.layers.iter().filter(|it| it.role != Role::Head).cloned().collect();
+            let counted = kept(&blocks_only);
+            let each = 2.0 * (counted.plain + counted.wide) / 1024.0;
+            assert!((0.95..1.3).contains(&(each / blocks)), "{name}: {each} {blocks}");
         }
     }
 

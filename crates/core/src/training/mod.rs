@@ -9,6 +9,7 @@ pub mod format;
 pub mod goodput;
 pub mod layout;
 pub mod memory;
+mod offload;
 pub mod parallelism;
 pub mod plan;
 pub mod platform;

@@ -227,6 +227,25 @@ impl Parallelism {
     }
 }
 
+impl Parallelism {
+    /// Checks that tensor parallelism gives each device whole heads, as every framework asks; groups of keys
+    /// and values are copied where they are fewer.
+    ///
+    /// # Errors
+    /// The degree does not divide the heads, with those next to it that do.
+    pub fn check_heads(&self, heads: u64) -> Result<()> {
+        if heads == 0 || heads.is_multiple_of(self.tensor) {
+            return Ok(());
+        }
+        let near = near_divisors(heads, self.tensor);
+        let message = format!(
+            "`parallelism.tensor` is {}, but the model has {heads} heads to share out",
+            self.tensor
+        );
+        Err(Error::input(message).hint(format!("a divisor of {heads}: {near}")))
+    }
+}
+
 /// The divisors of `whole` next to `wanted`, as text.
 fn near_divisors(whole: u64, wanted: u64) -> String {
     let below = (1..=wanted).rev().find(|n| whole.is_multiple_of(*n));
@@ -271,6 +290,18 @@ mod tests {
         refuses(one, 0, "0 devices", "count");
         refuses(Parallelism { data: 8, expert: 3, ..one }, 8, "has 8 devices", "2 or 4");
         refuses(Parallelism { data: 8, expert: 8, ..one }, 8, "0 experts", "at most 1");
+    }
+
+    #[test]
+    fn tensor_parallelism_shares_out_whole_heads() {
+        let of = |tensor| Parallelism { tensor, ..Parallelism::SINGLE };
+        assert!(
+            [(8, 32), (32, 32), (7, 28), (8, 0)].iter().all(|&(t, h)| of(t).check_heads(h).is_ok())
+        );
+        let text = of(64).check_heads(32).unwrap_err().to_string();
+        assert!(text.contains("32 heads") && text.contains(": 32"), "{text}");
+        let text = of(8).check_heads(28).unwrap_err().to_string();
+        assert!(text.contains("7 or 14"), "{text}");
     }
 
     #[test]

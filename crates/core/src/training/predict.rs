@@ -3,6 +3,7 @@
 use super::calibration::{Calibration, Familiarity, NOT_MEASURED, NOT_SAID, RunKind};
 use super::format::Format;
 use super::memory::memory;
+use super::offload;
 use super::parallelism::{Batch, Parallelism, Recompute, Zero};
 use super::platform::{Hardware, Platform, decimal_year};
 use super::run::Settled;
@@ -12,7 +13,7 @@ use crate::diagnostic::{Error, Result};
 use crate::model::{AttentionCount, Layer, Model, Operator, Role};
 use crate::provenance::{Basis, Input, Traced};
 use crate::quantity::{
-    DeviceBandwidth, DeviceTokenRate, Devices, Distribution, Measure as _, Tokens,
+    DeviceBandwidth, DeviceTokenRate, Devices, Distribution, Measure as _, Time, Tokens,
 };
 use crate::training::layout::{Candidate, Wish, plan};
 use crate::training::plan::{Efficiency, Pace, Prediction, Writing};
@@ -31,6 +32,8 @@ pub struct Predicted {
     pub tried: (usize, usize),
     /// Time for widening frozen narrow weights / time of the step.
     pub widening: f64,
+    /// Time of a step that waits for the host, where that keeps the state.
+    pub host: Time,
     /// FLOPs of the part of the forward pass that is computed twice / FLOPs of the model.
     pub again: f64,
     /// Bandwidth of a device to other nodes.
@@ -94,6 +97,7 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
                 wanted.devices, elsewhere.file, elsewhere.line
             ))
         })?;
+        layout.value.check_heads(model.heads).map_err(|error| error.at(Some(&layout.place)))?;
         let of = |layout| Candidate {
             layout,
             step: step_of_part(model, &layout, batch, &platform, wanted.trained),
@@ -124,6 +128,14 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
     } else {
         0.0
     };
+    let host = offload::waits(
+        wanted.state,
+        &candidate.layout,
+        candidate.layout.micro_batches(batch),
+        model.parameters as f64 * wanted.state.trained,
+        catalog.accelerator(&wanted.accelerator)?.devices_per_node,
+        candidate.step.total,
+    );
     let precision = format.precision().name();
     let known = Familiarity {
         framework: match (&wanted.framework, framework) {
@@ -144,6 +156,7 @@ pub fn predict(wanted: &Prediction, catalog: &Catalog) -> Result<Predicted> {
         runners_up,
         tried,
         widening,
+        host,
         network: wanted.network.clone(),
         half_width: model.widened(known.half_width(&calibration.intervals), &calibration.intervals),
         run_half_width: None,
@@ -300,6 +313,13 @@ fn throughput(
         let how =
             "FLOPs of a token in the recipe / in plain training, with the widening of weights";
         (time * Traced::derived("work of the recipe", work, how)).named("time of learning")
+    };
+    let time = if predicted.host.value > 0.0 {
+        let how = "the update by the processors, and what moves over their links beside it";
+        let host = Traced::derived("step: offloaded state", predicted.host, how);
+        (time + host).named("time of a step with its host")
+    } else {
+        time
     };
     let Some(writing) = writing else { return tokens / (devices * time) };
     let written = Traced::derived("step: writing answers", writing.time, writing.how.clone());

@@ -14,7 +14,7 @@ use super::super::file::{Efficiency as EfficiencyFile, Training};
 use super::{default, prediction};
 
 /// The efficiency of the run: as given, or assumed where the step-time model cannot predict it.
-/// `None` where it can.
+/// `None` where it can. A network takes so many samples at once on each device.
 ///
 /// # Errors
 /// If two keys say how fast the run is, the convention does not count this run, or a step time
@@ -25,7 +25,7 @@ pub(super) fn efficiency(
     device: &Accelerator,
     (work, model): (&Work, &Model),
     devices: Option<&Input<Devices>>,
-    predictable: bool,
+    (predictable, samples): (bool, f64),
 ) -> Result<Option<Efficiency>> {
     let nothing = EfficiencyFile::default();
     let EfficiencyFile {
@@ -98,25 +98,10 @@ pub(super) fn efficiency(
     match (predictable, work) {
         (true, _) => Ok(None),
         (false, Work::Samples { .. }) if model.layers.len() > 1 => {
-            network_mfu(training, device, model, devices.map(|it| it.value)).map(Some)
+            network_mfu(training, device, model, devices.map(|it| it.value), samples).map(Some)
         }
         _ => assumed_mfu(catalog, training, device).map(Some),
     }
-}
-
-/// Samples that a device takes at once, where nobody says.
-const SAMPLES: f64 = 128.0;
-/// The same of a network that mostly looks up rows of tables: `MLPerf` Training's DLRM took 55,296 on
-/// eight devices (v0.7, NVIDIA).
-const LOOKED_UP: f64 = 6912.0;
-
-/// The samples that each device of a network takes at once: its part of the batch, or a usual number.
-fn samples(training: &Training, model: &Model, devices: Option<Devices>) -> f64 {
-    let batch = training.global_batch.as_ref().map(|it| it.spread.central().value);
-    let each = batch.zip(devices).map(|(batch, devices)| batch / devices.value);
-    let parameters = model.parameters();
-    let usual = if 2 * parameters.embedding > parameters.total { LOOKED_UP } else { SAMPLES };
-    each.unwrap_or(usual).max(1.0)
 }
 
 /// The MFU of a network over whole samples, of which each device takes so many at once:
@@ -129,8 +114,8 @@ fn network_mfu(
     device: &Accelerator,
     model: &Model,
     devices: Option<Devices>,
+    samples: f64,
 ) -> Result<Efficiency> {
-    let samples = samples(training, model, devices);
     let precision = training.precision.value;
     let machine = kernel::Device::of(device, precision)
         .map_err(|error| error.at(Some(&training.hardware.accelerator.place)))?;

@@ -21,6 +21,7 @@ mod costs;
 mod efficiency;
 mod embodied;
 mod goodput;
+mod held;
 mod inference;
 mod memory;
 mod owned;

@@ -112,7 +112,7 @@ fn sequences(training: &Training, model: &Model, sequence: u64, devices: u64) ->
 ///
 /// # Errors
 /// If it does not divide the devices.
-fn layout(
+pub(super) fn layout(
     training: &Training,
     devices: u64,
     counted: &Place,

@@ -29,8 +29,8 @@ use super::embodied::of_owned;
 use super::rent::Tenant;
 use super::work::{self, Counted};
 use super::{
-    Files, Notes, assumed, efficiency, goodput, memory, owned, placement, prediction, rollout,
-    share, site,
+    Files, Notes, assumed, efficiency, goodput, held, memory, owned, placement, prediction,
+    rollout, share, site,
 };
 
 /// The scenario's model at an input.
@@ -111,8 +111,8 @@ pub(super) fn plan(
         .transpose()?;
     // What is predicted finds a layout that fits; what is not has none, and a given pace names none.
     let is_network = !whole.extents.is_transformer();
+    let state = State { trained, ..memory::beside(memory::state(training)?, held, training) };
     if prediction.is_none() || training.efficiency.is_some() {
-        let state = State { trained, ..memory::beside(memory::state(training)?, held, training) };
         match memory::least_memory(&whole, device, devices.as_ref(), state, training) {
             Err(error) if is_network || training.efficiency.is_none() => return Err(error),
             Err(error) => notes.warnings.push(format!(
@@ -125,11 +125,18 @@ pub(super) fn plan(
     }
     if training.offload != Offload::None && prediction.is_some() && training.efficiency.is_none() {
         notes.warnings.push(
-            "the time leaves out what `training.offload` moves over the link to the host, and the \
-             update there"
+            "the host is taken to update 3.9 billion parameters a second on a node, over links of 25 GB/s \
+             from each device (`training.offload`)"
                 .to_owned(),
         );
     }
+    let count = devices.as_ref().map(|it| it.value);
+    let (at_once, held) = match work {
+        Work::Samples { .. } if model.layers.len() > 1 => {
+            held::held(training, device, &model, count, state)?
+        }
+        _ => (1.0, None),
+    };
     let timed = prediction.is_some() && training.efficiency.is_none();
     framework(training, timed, notes)?;
     let efficiency = efficiency::efficiency(
@@ -138,7 +145,7 @@ pub(super) fn plan(
         device,
         (&work, &model),
         devices.as_ref(),
-        prediction.is_some(),
+        (prediction.is_some(), at_once),
     )?;
     let peak = peak.input(format!("dense {} peak of {}", precision.value, device.id));
     let run = run(training, work, peak, devices, prediction.as_ref())?;
@@ -197,6 +204,7 @@ pub(super) fn plan(
         deadline: training.deadline.as_ref().map(|deadline| deadline.value.0),
         efficiency,
         prediction,
+        held,
         rollout,
         run: Run { interruptions, ..run },
     })

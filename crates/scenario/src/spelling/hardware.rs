@@ -167,25 +167,87 @@ const LINKS: &[(&str, f64)] = &[
 /// The link of a device to other nodes as people say it, in bits or by the name of its port: `400
 /// Gbit/s` is 50 GB/s/device. A small `b` is a bit.
 pub(super) fn link(text: &str) -> String {
+    if text.ends_with("GB/s/device") {
+        return text.to_owned();
+    }
     let plain = text.to_lowercase().replace(' ', "");
     let name = plain.strip_prefix("infiniband").or(plain.strip_prefix("ib")).unwrap_or(&plain);
     let named = LINKS.iter().find(|(known, _)| *known == name).map(|(_, speed)| *speed);
+    let of_one = ["/device", "/gpu", "/port", "perdevice", "pergpu", "perport"];
+    let (speed, owner) = speed(text).unzip();
+    let of_node = speed > Some(FASTEST_PORT) && !text.contains('B');
+    let own =
+        owner.filter(|owner| of_one.contains(&owner.as_str()) || owner.is_empty() && !of_node);
+    match named.or(speed.filter(|_| own.is_some())) {
+        Some(speed) => format!("{speed} GB/s/device"),
+        _ => text.to_owned(),
+    }
+}
+
+/// A bandwidth in GB/s, and whose it is, in small letters without blanks: `3.2 Tbit/s per node`.
+fn speed(text: &str) -> Option<(f64, String)> {
     let (number, unit) = split_number(text.trim());
     let unit = unit.trim();
-    let of_one = ["/device", "/gpu", "/GPU", "/port", " per device", " per GPU"];
-    let unit = of_one.iter().find_map(|each| unit.strip_suffix(each)).unwrap_or(unit);
-    let bits = ["gbit/s", "gbps"].contains(&unit.to_lowercase().as_str()) && unit != "GBps";
-    let scale = match unit {
-        _ if bits => Some(1.0 / 8.0),
-        "Gb/s" => Some(1.0 / 8.0),
-        "GB/s" | "GBps" => Some(1.0),
+    // Bits and bytes differ by their capital alone; `bit` says which.
+    let units = [
+        ("Gbit/s", 0.125),
+        ("Gbps", 0.125),
+        ("Gb/s", 0.125),
+        ("Tbit/s", 125.0),
+        ("Tbps", 125.0),
+        ("Tb/s", 125.0),
+        ("GB/s", 1.0),
+        ("GBps", 1.0),
+        ("TB/s", 1000.0),
+        ("TBps", 1000.0),
+    ];
+    let spelt = |name: &str| {
+        let (said, rest) = unit.split_at_checked(name.len())?;
+        let exact = said == name || !said.contains('B') && said.eq_ignore_ascii_case(name);
+        exact.then_some(rest)
+    };
+    let (rest, scale) = units.iter().find_map(|(name, scale)| Some((spelt(name)?, scale)))?;
+    let number = number.replace('_', "").parse::<f64>().ok()?;
+    Some((number * scale, rest.to_lowercase().replace(' ', "")))
+}
+
+/// The fastest port of a device, in GB/s: 1.6 Tbit/s. A bare figure in bits beyond it is of a node.
+const FASTEST_PORT: f64 = 200.0;
+
+/// A link that the devices of a node share, as that of one of them: `400 GB/s per node`, `8 x 400 Gbit/s`,
+/// and the 3.2 Tbit/s that clouds state of an instance.
+pub(super) fn shared_link(document: &mut Node, notes: &mut Vec<String>) {
+    const NETWORK: &str = "training.hardware.network";
+    let text = |path: &str| match document.at(path).map(|node| &node.value) {
+        Some(Value::Text(text)) => Some(text.trim().to_owned()),
         _ => None,
     };
-    let number = number.replace('_', "").parse::<f64>().ok();
-    let spelt = number.zip(scale).map(|(number, scale)| number * scale);
-    match named.or(spelt) {
-        Some(speed) if !text.ends_with("GB/s/device") => format!("{speed} GB/s/device"),
-        _ => text.to_owned(),
+    let Some(said) = text(NETWORK) else { return };
+    let (ports, each) = match said.split_once(['x', '×', '*']) {
+        Some((ports, each)) => match ports.trim().parse::<f64>() {
+            Ok(ports) => (Some(ports), each),
+            Err(_) => (None, said.as_str()),
+        },
+        None => (None, said.as_str()),
+    };
+    // `8x400G` is of ports as `8 x 400GbE` is.
+    let bits = each.trim().strip_suffix(['G', 'g']).map(|each| format!("{each} Gbit/s"));
+    let bits = bits.filter(|_| ports.is_some());
+    let Some((one, owner)) = speed(bits.as_deref().unwrap_or(each)) else { return };
+    let all = one * ports.unwrap_or(1.0);
+    let in_bits = !each.contains('B');
+    let of_nodes = ["/node", "/host", "/server", "/instance", "/machine"];
+    let of_nodes = of_nodes.iter().any(|it| owner == *it || owner == it.replace('/', "per"));
+    if !(of_nodes || ports.is_some() || owner.is_empty() && in_bits && all > FASTEST_PORT) {
+        return;
+    }
+    let device = text("training.hardware.accelerator");
+    let device = device.and_then(|name| CATALOG.accelerator(&name).ok());
+    let Some(devices) = device.map(|it| it.devices_per_node) else { return };
+    let speed = format!("{} GB/s/device", all / devices as f64);
+    notes.push(format!("`{NETWORK}: {said}` of a node of {devices} devices as {speed}"));
+    if let Some(place) = document.at(NETWORK).map(|node| node.place.clone()) {
+        let _ = document.put(NETWORK, Node { value: Value::Text(speed), place });
     }
 }
 
@@ -224,8 +286,27 @@ mod tests {
             assert_eq!(link(text), format!("{speed} GB/s/device"), "{text}");
         }
         // Nobody knows how many devices share these.
-        for text in ["50 GB/s/device", "3.2 Tbps", "400 Gbit/s/node", "InfiniBand", "EFA"] {
+        for text in ["50 GB/s/device", "400 Gbit/s/node", "InfiniBand", "EFA"] {
             assert_eq!(link(text), text);
+        }
+        // A node has its devices' number from the catalog.
+        for (text, speed) in [
+            ("3.2 Tbps", "50"),
+            ("3200 Gbit/s", "50"),
+            ("3.2 Tbit/s per node", "50"),
+            ("400 GB/s per node", "50"),
+            ("200 Gbps/instance", "3.125"),
+            ("8 x 400 Gbps", "50"),
+            ("4x200G", "12.5"),
+            ("1.6 Tbps per GPU", "200"),
+            ("400 Gbps", "50"),
+        ] {
+            check(
+                &format!("training: {{hardware: {{accelerator: h100-sxm, network: {text}}}}}"),
+                &format!(
+                    "training: {{hardware: {{accelerator: h100-sxm, network: {speed} GB/s/device}}}}"
+                ),
+            );
         }
         for text in ["H100", "RTX 4090", "h100-sxm", "mi300x", "rtx4090", "", "8", "x"] {
             assert_eq!(count_and_device(text), None, "{text}");

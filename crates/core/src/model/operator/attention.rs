@@ -136,12 +136,18 @@ impl Attention {
     /// Reads Q, K and V and writes the result. The scores stay on the chip, and keys of fewer heads
     /// are read once.
     pub(super) fn moved(&self) -> Moved {
-        let Self { batch, heads, kv_heads, queries, keys, qk_dim, v_dim, .. } = *self;
+        let Self { batch, heads, queries, v_dim, .. } = *self;
         Moved {
-            read: product(&[batch, heads, queries, qk_dim])
-                + product(&[batch, kv_heads, keys]) * (qk_dim as f64 + v_dim as f64),
+            read: self.operands().iter().sum(),
             written: product(&[batch, heads, queries, v_dim]),
         }
+    }
+
+    /// Elements of Q, K and V.
+    pub(in crate::model) fn operands(&self) -> [f64; 3] {
+        let Self { batch, heads, kv_heads, queries, keys, qk_dim, v_dim, .. } = *self;
+        let of_keys = product(&[batch, kv_heads, keys]);
+        [product(&[batch, heads, queries, qk_dim]), of_keys * qk_dim as f64, of_keys * v_dim as f64]
     }
 }
 

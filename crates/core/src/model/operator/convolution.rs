@@ -162,6 +162,12 @@ impl Pool {
         self.axes.iter().map(along).collect()
     }
 
+    /// True if it is taken for a maximum: windows that step. Means go over all positions, or over
+    /// every window.
+    pub(in crate::model) fn takes_the_largest(&self) -> bool {
+        self.axes.iter().any(|axis| axis.stride > 1 && axis.kernel < axis.input)
+    }
+
     /// FLOPs, all elementwise: `rows x outputs x taps`, one comparison or addition per tap and
     /// output.
     pub fn forward(&self) -> Flops {

@@ -60,11 +60,14 @@ impl Matmul {
 
     /// Reads both factors and writes the product.
     pub(super) fn moved(&self) -> Moved {
+        let Self { batch, rows, columns, .. } = *self;
+        Moved { read: self.operands().iter().sum(), written: product(&[batch, rows, columns]) }
+    }
+
+    /// Elements of both factors.
+    pub(in crate::model) fn operands(&self) -> [f64; 2] {
         let Self { batch, rows, inner, columns } = *self;
-        Moved {
-            read: product(&[batch, rows, inner]) + product(&[batch, inner, columns]),
-            written: product(&[batch, rows, columns]),
-        }
+        [product(&[batch, rows, inner]), product(&[batch, inner, columns])]
     }
 }
 

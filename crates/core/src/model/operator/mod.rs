@@ -168,6 +168,16 @@ impl Operator {
         element * self.moved().written
     }
 
+    /// Elements of activations read in one forward pass.
+    pub(super) fn read(&self) -> f64 {
+        self.moved().read
+    }
+
+    /// Elements of activations written in one forward pass.
+    pub(super) fn written(&self) -> f64 {
+        self.moved().written
+    }
+
     /// Activations read and written; a bare parameter and a bare count move none.
     fn moved(&self) -> Moved {
         match self {

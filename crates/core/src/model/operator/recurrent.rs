@@ -88,6 +88,12 @@ impl Recurrent {
         }
     }
 
+    /// Elements that the backward pass reads beside the input: gates and state of each step.
+    pub(in crate::model) fn kept(&self) -> f64 {
+        let steps = product(&[self.batch, self.length, self.directions, self.hidden]);
+        steps * (self.cell.gates() as f64 + 1.0)
+    }
+
     /// Reads the input and writes the states of all steps.
     pub(super) fn moved(&self) -> Moved {
         let steps = product(&[self.batch, self.length]);
