@@ -1,7 +1,7 @@
 //! What a forward pass leaves behind for the backward pass.
 //!
 //! A gradient needs the input of a product, of a norm and of a curved function, both operands of a
-//! product of activations, and the output of a function whose slope it gives (ReLU, softmax). A sum
+//! product of activations, and the output of a function whose slope it gives (`ReLU`, softmax). A sum
 //! needs nothing. Each tensor is kept once, whoever needs it: layers are walked in the order in which
 //! they run, and a tensor is known by its size. Automatic differentiation as in `PyTorch`; a
 //! compiler that computes functions anew keeps less.

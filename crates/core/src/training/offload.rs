@@ -8,7 +8,7 @@ use crate::quantity::{Measure, Time};
 /// arXiv:2101.06840, table of CPU-Adam; recalled). An update reads and writes 28 bytes of each, so it is
 /// as fast as the host's memory.
 const UPDATED: f64 = 3.9e9;
-/// Bandwidth of a device to its host, one direction: 16 lanes of PCIe 4, as copies reach it.
+/// Bandwidth of a device to its host, one direction: 16 lanes of `PCIe` 4, as copies reach it.
 const HOST_LINK: f64 = 25e9;
 /// Part of a step that the backward pass takes, beside which gradients leave.
 const BACKWARD: f64 = 2.0 / 3.0;
