@@ -204,7 +204,6 @@ fn width() -> usize {
 }
 
 #[derive(Debug, Subcommand)]
-#[command(defer = true)]
 enum Command {
     /// Forecast a scenario: time, money, energy, carbon and water, a table per stage.
     #[command(visible_alias = "breakdown")]
