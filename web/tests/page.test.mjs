@@ -205,7 +205,7 @@ test("hostile scenarios are refused or shown as text", async () => {
   const cases = [
     [`name: "${IMAGE}"\nmodel: nonsense\ndata: {tokens: 1T}\ntraining: {precision: bf16, hardware: {accelerator: h100-sxm, count: 8}}\n`, /nonsense/],
     [`"${IMAGE}": 1\n`, /img/],
-    [bomb, /YAML/],
+    [bomb, /aliases/],
     [`model: ${"[".repeat(5000)}`, /YAML/],
     ["__proto__: {polluted: 1}\nconstructor: {prototype: {polluted: 1}}\n", /__proto__|constructor|name/],
     [`extends: ${"../".repeat(20)}etc/passwd\n`, /passwd/],
