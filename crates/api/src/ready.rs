@@ -198,7 +198,9 @@ impl Ready {
         if let Some(sized) = &self.sized {
             return Ok(sized.forecast.clone());
         }
-        let search = layouts::rough(&self.search);
+        // Means need few requests, unless somebody asks for more.
+        let usual = self.search.requests == Search::default().requests;
+        let search = if usual { layouts::rough(&self.search) } else { self.search };
         capacity::played(session.engine(&self.scenario)?, &search, &session.watch)
     }
 

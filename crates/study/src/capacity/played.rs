@@ -13,8 +13,8 @@ use flopcast_core::serving::simulator::Simulation;
 use super::watched::Watched;
 use super::{MOST_TOGETHER, converse, latency, router, traffic};
 
-/// An engine whose mean latencies are those of the simulator at the peak of the first year, by the run
-/// that [`super::size`] makes there; as it is, where nothing is generated, nobody asks or nothing can
+/// An engine whose mean latencies are those of the simulator at the peak of the first year, by a run
+/// like the one that [`super::size`] makes there; as it is, where nothing is generated, nobody asks or nothing can
 /// be answered.
 ///
 /// # Errors
